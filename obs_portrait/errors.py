@@ -1,0 +1,54 @@
+"""The errors of OBS Portrait: one base class, one subclass for each layer.
+
+Every message is one sentence or two for the person who runs the program: what happened, where (a file and line for
+a profile), and what to do about it. No message carries a secret.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CheckpointError",
+    "FaceError",
+    "LeakError",
+    "MediaError",
+    "PipelineError",
+    "PortraitError",
+    "ProfileError",
+    "VoiceError",
+]
+
+
+class PortraitError(Exception):
+    """Base class of every error that this project raises on purpose. ``str(error)`` is fit to show to a user."""
+
+
+class CheckpointError(PortraitError):
+    """Weights are missing, damaged, of another family, or not the ones that the catalogue names."""
+
+
+class MediaError(PortraitError):
+    """A camera, file, screen, sound device or sink cannot be opened, read or written."""
+
+
+class FaceError(PortraitError):
+    """A picture has no usable face, or a face engine cannot run here."""
+
+
+class VoiceError(PortraitError):
+    """A voice converter cannot run here, or its settings make no sense."""
+
+
+class ProfileError(PortraitError):
+    """A persona's profile cannot be used. ``problems`` holds all of them, one sentence each, with file and line."""
+
+    def __init__(self, problems: str | list[str]) -> None:
+        self.problems: list[str] = [problems] if isinstance(problems, str) else list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class PipelineError(PortraitError):
+    """The loop from source to sink cannot start or go on."""
+
+
+class LeakError(PortraitError):
+    """Something tried to send camera pixels or microphone samples to a sink. The guard stops it and counts it."""

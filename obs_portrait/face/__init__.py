@@ -1,0 +1,1 @@
+"""Faces: tracking, calibration, engines, and the metrics that judge them."""

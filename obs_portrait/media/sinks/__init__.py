@@ -1,0 +1,1 @@
+"""Where the persona goes. Sinks accept `PersonaFrame` and `PersonaBlock` only, and know nothing of engines."""

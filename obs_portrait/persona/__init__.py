@@ -1,0 +1,1 @@
+"""Personas: the profile that describes one, where profiles live, consent and disclosure."""

@@ -1,0 +1,1 @@
+"""Voices: streaming converters and the metrics that judge them."""

@@ -1,0 +1,1 @@
+"""Voice conversion by signal processing: TD-PSOLA with formant shift, equaliser, gate, limiter."""
