@@ -1,0 +1,23 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+
+# Before numpy, OpenCV or MediaPipe load: on few cores oversubscription costs ten times the work.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real recordings beside the checkout; they are not part of the project and may be absent."""
+    if not SHARED.is_dir():
+        pytest.skip("no ../shared/data beside this checkout: real recordings are left out, the bundled ones are used")
+    return SHARED
