@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from obs_portrait.voice.dsp.jit import compiled
-from obs_portrait.voice.dsp.layout import BLOCK, DELAY, MARKS, OVERLAP, RING, DspState
-from obs_portrait.voice.dsp.marks import UNVOICED_STEP, add_mark
+from obs_portrait.voice.dsp.layout import BLOCK, DELAY, MARKS, OVERLAP, DspState
+from obs_portrait.voice.dsp.marks import UNVOICED_STEP, add_mark, ring_place
 from obs_portrait.voice.dsp.pitch import period_at
 from obs_portrait.voice.dsp.tables import Tables
 
@@ -57,9 +57,7 @@ def _lay(
     either case a row of grains keeps its loudness.
     """
     ring = state.ring
-    origin = (mark & (RING - 1)) + RING // 2
-    if origin > RING + RING // 2:
-        origin -= RING
+    origin = ring_place(mark)
     for side in range(2):
         width = left if side == 0 else right
         if width < 1.0:
@@ -67,7 +65,7 @@ def _lay(
         # Rightwards from the mark: offsets 0 - part + 1 … ; leftwards: -part, -part - 1 …
         sign = -1.0 if side == 0 else 1.0
         first = part if side == 0 else 1.0 - part
-        count = int(math.floor(width - first)) + 1
+        count = math.floor(width - first) + 1
         angle = 0.5 * math.pi / width
         turn = 2.0 * math.cos(angle)
         c0, c1 = math.cos(angle * (first - 1.0)), math.cos(angle * first)

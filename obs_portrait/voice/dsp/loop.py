@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,7 +64,7 @@ def run(state: DspState, tables: Tables, samples: NDArray[np.float32], out: NDAr
     fill = s.fill
     for i in range(samples.size):
         x = samples[i]
-        state.pending[fill] = min(max(x, -1.0), 1.0) if x == x else 0.0  # not a number: silence
+        state.pending[fill] = min(max(x, -1.0), 1.0) if not math.isnan(x) else 0.0  # not a number: silence
         out[i] = state.ready[fill]
         fill += 1
         if fill == BLOCK:

@@ -11,7 +11,7 @@ from obs_portrait.voice.dsp.jit import compiled, summing
 from obs_portrait.voice.dsp.layout import MARKS, RING, DspState
 from obs_portrait.voice.dsp.pitch import period_at
 
-__all__ = ["UNVOICED_STEP", "add_mark"]
+__all__ = ["UNVOICED_STEP", "add_mark", "ring_place"]
 
 UNVOICED_STEP = 144
 """Samples between unvoiced marks (3 ms), give or take a fifth."""
@@ -32,7 +32,7 @@ def _likeness(state: DspState, a: int, b: int, half: int) -> float:
 
 
 @compiled
-def _place(position: int) -> int:
+def ring_place(position: int) -> int:
     """A place in the doubled ring with at least RING / 4 valid samples on both sides."""
     place = position & (RING - 1)
     return place + RING if place < RING // 4 else place
@@ -41,7 +41,7 @@ def _place(position: int) -> int:
 @compiled
 def _loudest(state: DspState, start: int, stop: int, reach: int) -> int:
     """The middle of the `2 * reach` samples with most energy, its position in [start, stop)."""
-    base = _place(start)
+    base = ring_place(start)
     energy = 0.0
     for i in range(-reach, reach):
         energy += state.ring[base + i] ** 2
@@ -97,7 +97,7 @@ def add_mark(state: DspState) -> bool:
     if expected + whole + 2 > s.now:
         return False
     search = min(int(SEARCH * period), room)
-    anchor = _place(at)
+    anchor = ring_place(at)
     base = anchor + (expected - at)
     best, shift, left, right = -2.0, 0, 0.0, 0.0
     previous = -2.0

@@ -186,12 +186,12 @@ def period_at(state: DspState, position: int) -> float:
         guess = 400.0
     place = (position + 16.0 + 2.0 * WINDOW + 0.5 * guess) / FRAME - 1.0
     # one more round with the period found there
-    k = min(max(int(math.floor(place + 0.5)), 0), s.frames - 1)
+    k = min(max(math.floor(place + 0.5), 0), s.frames - 1)
     k = max(k, s.frames - PERIODS + 8)
     found = periods[k & (PERIODS - 1)]
     if found > 0.0:
         place += 0.5 * (found - guess) / FRAME
-    k = int(math.floor(place))
+    k = math.floor(place)
     if k >= s.frames - 1:
         return periods[(s.frames - 1) & (PERIODS - 1)]
     k = max(k, s.frames - PERIODS + 8)
