@@ -1,0 +1,238 @@
+"""One stream of pictures: camera frame -> tracker -> engine -> guard -> persona frame. One in, one out, always."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter_ns
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from obs_portrait.face.types import Observation
+from obs_portrait.media.types import CameraFrame, PersonaFrame
+from obs_portrait.pipeline.guard import HOLD_S, VideoGuard
+from obs_portrait.pipeline.prepare import PreparedFace
+from obs_portrait.pipeline.stats import Stats
+
+__all__ = ["FacePipeline", "Timings", "Tracker"]
+
+_PATIENCE: Final = 30
+"""Failures of an engine or tracker in a row after which it is made anew."""
+_BACK_OFF: Final = (1.0, 30.0)
+"""Seconds of capture time until the next new engine, if that one fails as well: doubles from the first to the last."""
+
+
+class Tracker(Protocol):
+    """What the pipeline needs of a tracker; `obs_portrait.face.tracker.FaceTracker` has it."""
+
+    def track(self, image: NDArray[np.uint8], captured_ns: int) -> Observation | None:
+        """The face in a (H, W, 3) uint8 RGB picture, None if there is none. Times must increase."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """How long one frame took, in ns; and what the engine says of its own stages, if it does."""
+
+    track: int = 0
+    render: int = 0
+    guard: int = 0
+    engine: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """From the camera frame to the persona frame."""
+        return self.track + self.render + self.guard
+
+
+class FacePipeline:
+    """Drives one persona at a time. Used offline on every frame and live on the newest: it knows no difference.
+
+    Not thread-safe: all methods belong to the thread that calls `process`.
+    """
+
+    def __init__(
+        self,
+        face: PreparedFace,
+        make_tracker: Callable[[], Tracker],
+        *,
+        stats: Stats | None = None,
+        hold_s: float = HOLD_S,
+        background: bool = False,
+    ) -> None:
+        """`make_tracker` is called now, and again if the tracker keeps failing. `background`: a failing engine is
+        prepared anew in a thread (live), else at once (offline)."""
+        self.stats = stats if stats is not None else Stats()
+        self.guard = VideoGuard(face.look, face.canvas, hold_s)
+        self.observation: Observation | None = None
+        """The face in the last frame; None if there was none."""
+        self.reference: Observation | None = None
+        """The driver's neutral frame; None until a face was seen."""
+        self.timings = Timings()
+        """Of the last frame."""
+        self._make_tracker = make_tracker
+        self._tracker = make_tracker()
+        self._tracker_failures = 0
+        self._face = face
+        self._engine = _Engine(face, background)
+        self._next: list[tuple[int, PreparedFace]] = []
+
+    @property
+    def persona(self) -> str:
+        """Name of the persona that is shown."""
+        return self._face.name
+
+    def switch(self, face: PreparedFace, at_ns: int | None = None) -> None:
+        """Shows `face` on every frame captured at or after `at_ns` (None: from the next frame on). Takes the place of
+        earlier calls whose moment is not before it. The engine that is left stays prepared: its owner closes it."""
+        at = at_ns if at_ns is not None else -1
+        self._next = [*(one for one in self._next if one[0] < at), (at, face)]
+
+    def set_reference(self, reference: Observation | None) -> None:
+        """The driver's neutral frame (from `face.calibration`); None: the next face that is seen."""
+        self.reference = reference
+        self._engine.refer(reference)
+
+    def process(self, frame: CameraFrame) -> PersonaFrame:
+        """The persona's picture for `frame`. Whatever tracker and engine do: it returns, with a stand-in if need be."""
+        self._take_turn(frame.captured_ns)
+        begin = perf_counter_ns()
+        observation = self._track(frame)
+        self.observation = observation
+        tracked = perf_counter_ns()
+        result: object = None
+        if observation is not None:
+            if self.reference is None:
+                self.reference = observation
+            result = self._engine.render(observation, frame, self.reference, self.stats)
+        rendered = perf_counter_ns()
+        out = self.guard.stand_in(frame.captured_ns, frame.index) if result is None else self._admit(result, frame)
+        done = perf_counter_ns()
+        own = {k: v for k, v in self._engine.stages().items() if v >= 0}
+        self.timings = Timings(tracked - begin, rendered - tracked, done - rendered, own)
+        self._count(out, observation is not None)
+        return out
+
+    def missing(self, captured_ns: int, index: int = -1) -> PersonaFrame:
+        """The stand-in for a moment without any camera frame: the camera was pulled, is black, has stopped."""
+        self._take_turn(captured_ns)
+        self.observation = None
+        out = self.guard.stand_in(captured_ns, index)
+        self.stats.origins[out.origin] += 1
+        return out
+
+    def _take_turn(self, captured_ns: int) -> None:
+        due = [face for at, face in self._next if at <= captured_ns]
+        if due:
+            self._next = [one for one in self._next if one[0] > captured_ns]
+            self._face = due[-1]
+            self._engine = _Engine(self._face, self._engine.background)
+            self.guard.switch(self._face.look)
+
+    def _track(self, frame: CameraFrame) -> Observation | None:
+        try:
+            seen = self._tracker.track(frame.image, frame.captured_ns)
+            self._tracker_failures = 0
+        except Exception:  # a tracker that fails sees no face; the guard does the rest
+            self.stats.events["tracker_errors"] += 1
+            self._tracker_failures += 1
+            if self._tracker_failures % _PATIENCE == 0:
+                self._renew_tracker()
+            return None
+        if seen is None:
+            self.stats.events["no_face"] += 1
+        elif seen.faces > 1:
+            self.stats.events["several_faces"] += 1
+        return seen
+
+    def _renew_tracker(self) -> None:
+        try:
+            self._tracker = self._make_tracker()
+            self.stats.events["tracker_renewed"] += 1
+        except Exception:  # the old one is tried on
+            self.stats.events["tracker_errors"] += 1
+
+    def _admit(self, result: object, frame: CameraFrame) -> PersonaFrame:
+        before = self.guard.leaks, self.guard.rejected
+        out = self.guard.admit(result, frame, self._face.engine.reveals)
+        self.stats.events["leaks"] += self.guard.leaks - before[0]
+        self.stats.events["rejected"] += self.guard.rejected - before[1]
+        return out
+
+    def _count(self, out: PersonaFrame, seen: bool) -> None:
+        self.stats.origins[out.origin] += 1
+        self.stats.add("track", self.timings.track)
+        if seen:
+            self.stats.add("render", self.timings.render)
+            for name, ns in self.timings.engine.items():
+                self.stats.add(name, ns)
+        self.stats.add("guard", self.timings.guard)
+        self.stats.add("frame", self.timings.total)
+
+
+class _Engine:
+    """A persona's engine, watched: counts failures in a row and makes it anew when there are too many."""
+
+    def __init__(self, face: PreparedFace, background: bool) -> None:
+        self.background = background
+        self._face = face
+        self._renewed: PreparedFace | None = None
+        self._worker: threading.Thread | None = None
+        self._failures = 0
+        self._wait_s, self._not_before = _BACK_OFF[0], 0
+        self._referred: Observation | None = None
+        self._fresh = True  # the engine has not been told a reference yet
+
+    def refer(self, reference: Observation | None) -> None:
+        """Tells the engine the driver's neutral frame, at the next rendering."""
+        self._referred, self._fresh = reference, True
+
+    def render(self, seen: Observation, frame: CameraFrame, reference: Observation, stats: Stats) -> object:
+        """What the engine returns, or None if it fails. Never raises."""
+        if self._renewed is not None:
+            self._face, self._renewed, self._failures, self._fresh = self._renewed, None, 0, True
+            stats.events["engine_renewed"] += 1
+        engine = self._face.engine
+        try:
+            if self._fresh:
+                engine.set_reference(self._referred or reference)
+                self._fresh = False
+            result = engine.render(seen, _read_only(frame) if engine.needs_pixels else None)
+        except Exception:  # whatever a plug-in raises, the guard's stand-in is shown
+            stats.events["engine_errors"] += 1
+            self._failures += 1
+            if self._failures >= _PATIENCE and frame.captured_ns >= self._not_before:
+                self._renew(frame.captured_ns)
+            return None
+        self._failures = 0
+        return result if result is not None else "nothing"
+
+    def stages(self) -> Mapping[str, int]:
+        """Times in ns of the engine's own stages in its last frame, where it keeps them in `stage_ns`."""
+        own = getattr(self._face.engine, "stage_ns", None)
+        return own if isinstance(own, dict) else {}
+
+    def _renew(self, now_ns: int) -> None:
+        if self._worker is not None and self._worker.is_alive():
+            return
+        self._not_before = now_ns + round(self._wait_s * 1e9)
+        self._wait_s = min(self._wait_s * 2, _BACK_OFF[1])
+        if self.background:
+            self._worker = threading.Thread(target=self._make, name="engine-renewal", daemon=True)
+            self._worker.start()
+        else:
+            self._make()
+
+    def _make(self) -> None:
+        try:
+            self._renewed = self._face.renew()
+        except Exception:  # tried again after the pause
+            self._renewed = None
+
+
+def _read_only(frame: CameraFrame) -> CameraFrame:
+    view = frame.image.view()
+    view.flags.writeable = False
+    return CameraFrame(view, frame.captured_ns, frame.index)
