@@ -1,0 +1,107 @@
+"""Reading a persona's picture: nothing in it is trusted, and every way in which it cannot serve is one sentence."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from obs_portrait.errors import FaceError
+from obs_portrait.face.tracker import FaceTracker
+from obs_portrait.face.types import LANDMARKS, Portrait
+
+__all__ = ["MAX_PIXELS", "SIDECAR", "load_picture", "load_portrait", "load_sidecar"]
+
+MAX_PIXELS: Final = 40_000_000
+"""A picture with more pixels is refused before it is decoded (a decompression bomb, or a scan to be made smaller)."""
+SIDECAR: Final = "landmarks.npz"
+"""File beside a picture whose face the landmarker cannot find: arrays `landmarks` (478, 3) and `size` (w, h)."""
+_MIN_SIDE: Final = 64
+_FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+
+
+def load_picture(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB, turned upright by its EXIF tag, transparent parts on grey.
+
+    Raises `FaceError`: missing, empty, not a picture, damaged, too small or too large.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size == 0:
+            raise FaceError(f"{path}: the file is empty; choose another picture.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures; the limit below is ours and firm
+            with Image.open(path, formats=_FORMATS) as picture:
+                width, height = picture.size  # read from the header, nothing is decoded yet
+                if width * height > MAX_PIXELS:
+                    raise FaceError(
+                        f"{path}: {width}x{height} pixels are too many (limit {MAX_PIXELS // 1_000_000} megapixels); "
+                        "save it smaller, 1024x1024 is plenty."
+                    )
+                if min(width, height) < _MIN_SIDE:
+                    raise FaceError(
+                        f"{path}: {width}x{height} pixels are too few; {_MIN_SIDE}x{_MIN_SIDE} is the least."
+                    )
+                upright = ImageOps.exif_transpose(picture).convert("RGBA")
+    except FaceError:
+        raise
+    except FileNotFoundError:
+        raise FaceError(f"{path}: there is no such picture.") from None
+    except UnidentifiedImageError:
+        raise FaceError(f"{path}: this is not a picture that can be read; use PNG, JPEG or WebP.") from None
+    except Image.DecompressionBombError:
+        raise FaceError(f"{path}: the picture is far too large; save it smaller, 1024x1024 is plenty.") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise FaceError(f"{path}: the picture cannot be read ({error}); save it again as PNG.") from error
+    ground = Image.new("RGBA", upright.size, (128, 128, 128, 255))
+    return np.array(Image.alpha_composite(ground, upright).convert("RGB"), np.uint8)
+
+
+def load_sidecar(path: Path, width: int, height: int) -> NDArray[np.float32]:
+    """(478, 3) float32 landmarks in pixels of a picture of width x height. Raises `FaceError` if the file is unfit."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            landmarks = np.array(archive["landmarks"], np.float32)
+            size = [int(value) for value in np.ravel(archive["size"])]
+    except KeyError as error:
+        raise FaceError(
+            f"{path}: the array {error} is missing; write `landmarks` (478, 3), `size` (2)."
+        ) from None
+    except Exception as error:  # a damaged zip raises many kinds
+        raise FaceError(f"{path}: the landmarks cannot be read ({error}).") from error
+    if landmarks.shape != (LANDMARKS, 3):
+        raise FaceError(f"{path}: `landmarks` is {landmarks.shape}, it must be (478, 3).")
+    if size != [width, height]:
+        raise FaceError(f"{path}: made for a picture of {size} pixels, this one is [{width}, {height}].")
+    limit = 2.0 * max(width, height)
+    if not np.isfinite(landmarks).all() or np.abs(landmarks).max() > limit:
+        raise FaceError(f"{path}: `landmarks` has points that are not finite or lie far outside the picture.")
+    span = np.ptp(landmarks[:, :2], axis=0)
+    if span.min() < 16:
+        raise FaceError(f"{path}: the face in `landmarks` is only {span[0]:.0f}x{span[1]:.0f} pixels; use 16 or more.")
+    return landmarks
+
+
+def load_portrait(path: Path, sidecar: Path | None = None) -> Portrait:
+    """The picture with the landmarks of its face: from `sidecar` (default: `landmarks.npz` beside the picture, if it
+    is there), else from the landmarker; of several faces the largest.
+
+    Raises `FaceError` with one sentence if the picture cannot be read or no face is found.
+    """
+    path = Path(path)
+    image = load_picture(path)
+    beside = sidecar or path.with_name(SIDECAR)
+    if sidecar is not None or beside.is_file():
+        return Portrait(image, load_sidecar(beside, image.shape[1], image.shape[0]), path.stem)
+    with FaceTracker("image", max_faces=5) as tracker:
+        seen = tracker.track(image, 0)
+    if seen is None:
+        raise FaceError(
+            f"{path}: no face was found in it; use a picture that shows a face from the front, or put its points into "
+            f"{beside.name} beside it (docs/personas.md)."
+        )
+    return Portrait(image, seen.landmarks, path.stem)
