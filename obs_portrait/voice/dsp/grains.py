@@ -143,6 +143,9 @@ def _voiced(state: DspState, tables: Tables, count: int, period: float) -> None:
     """Lays the voiced grain at the synthesis mark and moves the mark on by one period of the new pitch."""
     s = state.scalars[0]
     m = count & (MARKS - 1)
+    earlier = (count - 1) & (MARKS - 1)
+    if state.mark_at[m] + period + 3.0 > s.now and state.mark_period[earlier] > 0.0:
+        m = earlier  # a very low voice: the nearest grain has not arrived as a whole, the one before it has
     mark, mark_part = state.mark_at[m], state.mark_part[m]
     ratio = _ratio(state, tables, period)
     alpha = tables.formant
@@ -162,11 +165,19 @@ def _voiced(state: DspState, tables: Tables, count: int, period: float) -> None:
     left = width if s.synth_voiced else min(width, float(s.synth - s.synth_prev))
     _lay(state, state.voiced, s.synth, s.synth_part, mark, mark_part, left, width, alpha, gain, False)
     s.synth_voiced = 1
-    step = s.synth_part + spacing
     s.synth_prev = s.synth
+    s.synth_count += 1
+    if not tables.move_pitch and tables.growl == 0.0:
+        # The pitch stays: from mark to mark, so that no period is ever laid twice or left out.
+        if count == s.marks - 1:
+            add_mark(state)
+        m = (count + 1) & (MARKS - 1)
+        if count + 1 < s.marks and state.mark_period[m] > 0.0:
+            s.synth, s.synth_part = state.mark_at[m], state.mark_part[m]
+            return
+    step = s.synth_part + spacing
     s.synth += int(step)
     s.synth_part = step - math.floor(step)
-    s.synth_count += 1
 
 
 @compiled

@@ -31,13 +31,13 @@ __all__ = [
 RATE: Final = 48_000
 BLOCK: Final = 48
 """The internal grid, 1 ms: all decisions fall on it, whatever blocks the host sends."""
-DELAY: Final = 1344
-"""Samples (28 ms) between a sound's arrival and its grain's overlap-add being complete. A grain of half-width h, read
+DELAY: Final = 1392
+"""Samples (29 ms) between a block's arrival and its place in the overlap-add being complete. A grain of half-width h, read
 at step alpha, needs h samples of look-ahead and begins h / alpha samples before its mark, so the longest full
-half-width is (DELAY - BLOCK) / (1 + 1 / alpha): 13.5 ms, or two periods at 74 Hz, for alpha = 1."""
-LATENCY: Final = BLOCK + DELAY + BLOCK
-"""Total constant delay in samples (30 ms): filling the grid, grains, the limiter's look-ahead. It does not depend on
-the settings, so that sound and picture stay aligned when the persona changes."""
+half-width is (DELAY - BLOCK) / (1 + 1 / alpha): 14 ms, or two periods at 71 Hz, for alpha = 1."""
+LATENCY: Final = DELAY + BLOCK
+"""Total constant delay in samples (30 ms): grains (the filling of the grid is part of it) and one block of look-ahead
+for the limiter. It does not depend on the settings, so that sound and picture stay aligned when the persona changes."""
 
 RING: Final = 8192
 """Length of the 48 kHz input ring; every sample is stored twice, so that any window is contiguous."""
@@ -84,6 +84,9 @@ _SCALARS = np.dtype(
         ("hp_y2", np.float64),
         ("noise_x1", np.float64),
         ("level", np.float64),  # smoothed power at the input
+        ("power_in", np.float64),  # averages that keep the loudness
+        ("power_out", np.float64),
+        ("loudness", np.float64),  # gain at the end of the last block
         ("gate", np.float64),  # gain of the gate at the end of the last block
         ("gate_open", np.int64),  # blocks for which the gate still stays open
         ("limit_need", np.float64),  # gain that the block in the limiter needs
@@ -137,6 +140,7 @@ def new_state() -> DspState:
     scalars["random"] = 0x9E3779B97F4A7C15
     scalars["source_log2"] = np.log2(150.0)
     scalars["weight"] = 1.0
+    scalars["loudness"] = 1.0
     scalars["limit_need"] = 1.0
     scalars["limit_gain"] = 1.0
     scalars["marks"] = 1  # one unvoiced mark at position 0, so that there always is a last one

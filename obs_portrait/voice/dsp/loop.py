@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from obs_portrait.voice.dsp.dynamics import gate, limit
+from obs_portrait.voice.dsp.dynamics import gate, keep_loudness, limit
 from obs_portrait.voice.dsp.effects import equalise, robot, shimmer
 from obs_portrait.voice.dsp.grains import lay_grains
 from obs_portrait.voice.dsp.hall import reverberate
 from obs_portrait.voice.dsp.intake import take_in
-from obs_portrait.voice.dsp.jit import compiled
+from obs_portrait.voice.dsp.jit import cached, compiled, fingerprint
 from obs_portrait.voice.dsp.layout import BLOCK, DELAY, FRAME, OVERLAP, DspState
 from obs_portrait.voice.dsp.pitch import track
 from obs_portrait.voice.dsp.tables import Tables
@@ -46,6 +47,7 @@ def _step(state: DspState, tables: Tables) -> None:
     lay_grains(state, tables)
     position = now - DELAY
     _collect(state, tables, position)
+    keep_loudness(state, position)
     gate(state, tables)
     equalise(state, tables)
     if tables.robot > 0.0:
@@ -57,17 +59,24 @@ def _step(state: DspState, tables: Tables) -> None:
     limit(state, tables)
 
 
-@compiled
-def run(state: DspState, tables: Tables, samples: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """Feeds `samples` and fills `out`, both (n,) float32."""
-    s = state.scalars[0]
-    fill = s.fill
-    for i in range(samples.size):
-        x = samples[i]
-        state.pending[fill] = min(max(x, -1.0), 1.0) if not math.isnan(x) else 0.0  # not a number: silence
-        out[i] = state.ready[fill]
-        fill += 1
-        if fill == BLOCK:
-            fill = 0
-            _step(state, tables)
-    s.fill = fill
+def _build(sources: str) -> Callable[[DspState, Tables, NDArray[np.float32], NDArray[np.float32]], None]:
+    @cached
+    def run(state: DspState, tables: Tables, samples: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """Feeds `samples` and fills `out`, both (n,) float32."""
+        _ = sources  # part of the cache's key
+        s = state.scalars[0]
+        fill = s.fill
+        for i in range(samples.size):
+            x = samples[i]
+            state.pending[fill] = min(max(x, -1.0), 1.0) if not math.isnan(x) else 0.0
+            out[i] = state.ready[fill]
+            fill += 1
+            if fill == BLOCK:
+                fill = 0
+                _step(state, tables)
+        s.fill = fill
+
+    return run
+
+
+run = _build(fingerprint())

@@ -15,6 +15,11 @@ __all__ = ["UNVOICED_STEP", "add_mark", "ring_place"]
 
 UNVOICED_STEP = 144
 """Samples between unvoiced marks (3 ms), give or take a fifth."""
+PULSE = 0.16
+"""Half the share of a period that counts as the glottal pulse."""
+PULL = 0.5
+"""How much a mark is drawn to the pulse. Only about the pulse are the harmonics in phase, so that between two of them
+the grain's spectrum runs on smoothly; elsewhere it has holes, and a new pitch falls into them."""
 SEARCH = 0.12
 """A mark may lie this share of a period beside where it is expected."""
 
@@ -93,16 +98,23 @@ def add_mark(state: DspState) -> bool:
     exact = part + period
     expected = at + int(exact)
     half = whole // 2
-    room = s.now - expected - half - 2
-    if expected + whole + 2 > s.now:
+    search = int(SEARCH * period)
+    if expected + search + half + 2 > s.now:
         return False
-    search = min(int(SEARCH * period), room)
     anchor = ring_place(at)
     base = anchor + (expected - at)
+    reach = max(int(PULSE * period), 4)
+    first = base - search
+    near, all_of = 0.0, 1e-9
+    for i in range(-half, half):
+        all_of += state.ring[base + i] ** 2
+    for i in range(-reach, reach):
+        near += state.ring[first - 1 + i] ** 2
     best, shift, left, right = -2.0, 0, 0.0, 0.0
     previous = -2.0
     for d in range(-search, search + 1):
-        value = _likeness(state, anchor, base + d, half) - 0.5 * (d / period) ** 2
+        near += state.ring[base + d + reach - 1] ** 2 - state.ring[base + d - reach - 1] ** 2
+        value = _likeness(state, anchor, base + d, half) - 0.5 * (d / period) ** 2 + PULL * near / all_of
         if value > best:
             best, shift, left, right = value, d, previous, -2.0
         elif d == shift + 1:
