@@ -22,7 +22,7 @@ from obs_portrait.media.types import _SEAL, SAMPLE_RATE, CameraFrame, MicBlock, 
 from obs_portrait.pipeline.card import draw_card
 from obs_portrait.pipeline.likeness import COPY_DISTANCE, EchoCheck, copy_distance
 
-__all__ = ["AudioGuard", "Look", "VideoGuard", "beside", "mix"]
+__all__ = ["AudioGuard", "Look", "VideoGuard", "beside", "mix", "part"]
 
 HOLD_S: Final = 1.0
 """How long the last persona frame is held before the portrait takes its place, in seconds of capture time."""
@@ -178,7 +178,7 @@ class AudioGuard:
         """
         self.reason = self._objection(result, mic, converter_reveals, fed)
         if self.reason or not isinstance(result, np.ndarray):
-            return self.stand_in(mic)
+            return self._silence(mic)
         out = np.clip(result, np.float32(-1), np.float32(1))
         if self._faded_in < FADE:
             count = min(out.size, FADE - self._faded_in)
@@ -189,6 +189,10 @@ class AudioGuard:
 
     def stand_in(self, mic: MicBlock) -> PersonaBlock:
         """Silence for `mic`, after a short fade out of what was heard. Never raises."""
+        self._echo.is_echo(np.zeros(mic.samples.size, np.float32), mic.samples, ())
+        return self._silence(mic)
+
+    def _silence(self, mic: MicBlock) -> PersonaBlock:
         if self.state is not Origin.SILENCE:
             self._ending = self._tail[::-1] * _FADE_IN[::-1]
         self._faded_in = 0
@@ -211,26 +215,31 @@ class AudioGuard:
     def _objection(
         self, result: object, mic: MicBlock, converter_reveals: bool, fed: NDArray[np.float32] | None
     ) -> str:
+        wrong, leak = self._wrong(result, mic), ""
         if converter_reveals and not self.reveals:
-            self.leaks += 1
-            return "a converter that lets the real voice through, which the profile does not ask for"
+            leak = "a converter that lets the real voice through, which the profile does not ask for"
+        elif any(
+            isinstance(result, np.ndarray) and np.may_share_memory(result, given)
+            for given in (mic.samples, fed)
+            if given is not None
+        ):
+            leak = "the memory of the microphone's samples"
+        made = np.zeros(mic.samples.size, np.float32) if wrong or not isinstance(result, np.ndarray) else result
+        echo = self._echo.is_echo(made, mic.samples, (0, self.latency))
+        if echo and not converter_reveals and not wrong:
+            leak = leak or "a copy of the microphone's samples"
+        self.leaks += bool(leak)
+        self.rejected += bool(wrong and not leak)
+        return leak or wrong
+
+    def _wrong(self, result: object, mic: MicBlock) -> str:
+        """What is wrong with the form of a converter's result, or ""."""
         if type(result) is not np.ndarray:
-            self.rejected += 1
             return f"a {type(result).__name__} instead of samples"
-        if any(np.may_share_memory(result, given) for given in (mic.samples, fed) if given is not None):
-            self.leaks += 1
-            return "the memory of the microphone's samples"
         if result.dtype != np.float32 or result.shape != mic.samples.shape:
-            self.rejected += 1
             return f"{result.shape} {result.dtype} instead of {mic.samples.shape} float32"
         if not np.isfinite(result).all():
-            self.rejected += 1
             return "samples that are not numbers"
-        if converter_reveals:
-            return ""
-        if self._echo.is_echo(result, mic.samples, (0, self.latency)):
-            self.leaks += 1
-            return "a copy of the microphone's samples"
         return ""
 
 
@@ -248,6 +257,13 @@ def mix(parts: Sequence[tuple[PersonaBlock, NDArray[np.float32] | float]]) -> Pe
     np.clip(total, np.float32(-1), np.float32(1), out=total)
     total.flags.writeable = False
     return PersonaBlock(total, last.captured_ns, last.index, last.persona, last.origin, _SEAL)
+
+
+def part(block: PersonaBlock, begin: int, end: int) -> PersonaBlock:
+    """Samples `begin` to `end` (as in a slice, both >= 0) of a sealed block, with the capture time that is theirs."""
+    samples = block.samples[begin:end]
+    captured_ns = block.captured_ns + round(begin * 1e9 / SAMPLE_RATE)
+    return PersonaBlock(samples, captured_ns, block.index + begin, block.persona, block.origin, _SEAL)
 
 
 def beside(camera: CameraFrame, persona: PersonaFrame, *, driver_may_be_seen: bool) -> PersonaFrame:

@@ -77,7 +77,8 @@ class EchoCheck:
     """Watches one converter's output for the microphone's signal.
 
     Each block is compared at the delays that a converter that does nothing would have (0 and its stated latency);
-    every 40 ms the last 43 ms of output are compared at *all* delays up to 100 ms.
+    every 40 ms the last 43 ms of output are compared at *all* delays up to 100 ms. What that finds out late must not
+    go on between two looks: the converter then counts as an echo until 0.12 s have passed without one.
     """
 
     _WINDOW: Final = 2048
@@ -89,26 +90,28 @@ class EchoCheck:
         self._heard = np.zeros(self._WINDOW + self._REACH + 1, np.float32)
         self._made = np.zeros(self._WINDOW + 1, np.float32)
         self._since = 0
+        self._guilty = 0  # samples for which the converter is not trusted
         self._size = 1 << (self._heard.size - 1).bit_length()
 
     def is_echo(self, made: NDArray[np.float32], heard: NDArray[np.float32], delays: tuple[int, ...]) -> bool:
-        """`made`: (n,) finite output for the input block `heard` (n,); `delays` in samples. Call for every block."""
+        """`made`: (n,) finite output for the input block `heard` (n,); `delays` in samples. Call for every block,
+        with zeros for one that came to nothing."""
         self._heard = _push(self._heard, heard)
         self._made = _push(self._made, made)
-        count = min(max(made.size, self._LEAST), self._WINDOW)
-        if any(self._matches(delay, count) for delay in set(delays)):
-            return True
+        self._guilty = max(0, self._guilty - made.size)
         self._since += made.size
-        if self._since < self._EVERY:
-            return False
-        self._since = 0
-        return self._matches_anywhere()
+        if self._since >= self._EVERY:
+            self._since = 0
+            if self._matches_anywhere():
+                self._guilty = 3 * self._EVERY
+        count = min(max(made.size, self._LEAST), self._WINDOW)
+        return self._guilty > 0 or any(self._matches(delay, count) for delay in set(delays))
 
     def _matches(self, delay: int, count: int) -> bool:
         if not 0 <= delay <= self._REACH:
             return False
         end = self._heard.size - delay
-        a, b = np.diff(self._made[-count - 1 :]), np.diff(self._heard[end - count - 1 : end])
+        a, b = np.diff(self._made[-count:]), np.diff(self._heard[end - count : end])
         power = float(np.dot(a, a)) * float(np.dot(b, b))
         return power > (_QUIET**2 * count) ** 2 and float(np.dot(a, b)) ** 2 > ECHO_CORRELATION**2 * power
 
