@@ -1,0 +1,294 @@
+"""The audio process: one thread from microphone to sinks, and a main thread that listens to the session.
+
+It imports nothing of the picture (a test holds that), compiles before the stream starts, freezes the garbage
+collector and asks for real-time priority: a block that comes 10 ms late is heard.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from collections import deque
+from typing import Any
+
+from obs_portrait.errors import LeakError, PipelineError, PortraitError
+from obs_portrait.media.sinks.base import AudioSink
+from obs_portrait.media.sources.base import AudioSource
+from obs_portrait.media.types import SAMPLE_RATE, MicBlock, Origin, PersonaBlock
+from obs_portrait.pipeline.clock import now_ns
+from obs_portrait.pipeline.live import devices
+from obs_portrait.pipeline.live.child import Link
+from obs_portrait.pipeline.live.cue import CueSheet
+from obs_portrait.pipeline.live.delay import DelayLine
+from obs_portrait.pipeline.live.ear import Ear
+from obs_portrait.pipeline.live.messages import (
+    Ended,
+    Notice,
+    Prepare,
+    Prepared,
+    Ready,
+    Rehearsed,
+    Start,
+    Stop,
+    Stopped,
+    Switch,
+    Switched,
+)
+from obs_portrait.pipeline.live.options import AudioPlan
+from obs_portrait.pipeline.live.priority import raise_priority
+
+__all__ = ["body"]
+
+_BLOCK = SAMPLE_RATE // 100
+_BLOCK_NS = 10_000_000
+_MOST_DELAY = SAMPLE_RATE
+_PUBLISH_S = 0.1
+
+
+def body(link: Link, plan: AudioPlan) -> Stopped:
+    """What the audio process does from its first heartbeat to its end."""
+    return _AudioProcess(link, plan).run()
+
+
+class _AudioProcess:
+    def __init__(self, link: Link, plan: AudioPlan) -> None:
+        self._link, self._plan, self._options = link, plan, plan.options
+        self._voices: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._cues = CueSheet(plan.stage)
+        self._orders: deque[tuple[Any, int]] = deque()
+        self._delay = DelayLine(_MOST_DELAY)
+        self._halt = threading.Event()
+        self._ended = threading.Event()
+        self._trouble: deque[tuple[str, str, bool]] = deque()
+        self._sinks: list[AudioSink] = []
+        self._latencies = [0] * 200  # a ring; a deque must not be read while another thread appends
+        self._blocks = self._silent = self._late = self._refused = self._priority = 0
+        self._best_ns = 1 << 62
+        self._peak = 0.0
+        self._heard_ns = 0
+        self._number = 0
+
+    def run(self) -> Stopped:
+        self._link.beat_until(self._rehearse)
+        self._link.send(Rehearsed())
+        epoch = self._await_start()
+        return Stopped() if epoch is None else self._perform(epoch)
+
+    # ---- before the show -----------------------------------------------------------------------------------------
+
+    def _rehearse(self) -> None:
+        """Imports, compiles and tries every voice on a second of silence."""
+        import numpy as np
+
+        from obs_portrait.pipeline.voice_pipeline import VoicePipeline
+
+        for persona in self._plan.personas:
+            self._voices[persona.name] = self._prepare(persona)
+        first = self._voices[self._plan.stage]
+        voices = [first, *(voice for voice in self._voices.values() if voice is not first)]
+        trial = VoicePipeline(voices)
+        for voice in voices:
+            trial.switch(voice)
+            for n in range(30):
+                trial.process(MicBlock(np.zeros(_BLOCK, np.float32), n * _BLOCK_NS, n * _BLOCK))
+        self._pipeline = VoicePipeline(voices)
+
+    def _prepare(self, persona: Any) -> Any:
+        from obs_portrait.pipeline.prepare import prepare_voice
+
+        return (self._options.makers.voice or prepare_voice)(persona)
+
+    def _await_start(self) -> int | None:
+        while not self._link.stopping.is_set():
+            self._link.beat()
+            self._link.wait(0.05)
+            for message in self._link.receive():
+                match message:
+                    case Start(epoch):
+                        return epoch
+                    case Stop():
+                        return None
+                    case _:
+                        self._obey(message)
+        return None
+
+    # ---- the show ------------------------------------------------------------------------------------------------
+
+    def _perform(self, epoch: int) -> Stopped:
+        self._epoch = epoch
+        self._open_sinks()
+        stop = False
+        thread = threading.Thread(target=self._play, name="audio", daemon=True)
+        try:
+            source = self._first_source()
+            self._ear = Ear(self._make_source, source, lambda text, problem: self._say("microphone", text, problem))
+            gc.collect()
+            gc.freeze()
+            gc.disable()  # the loop makes no cycles; a collection would be heard
+            sys.setswitchinterval(0.0005)
+            thread.start()
+            self._link.send(Ready(source.name, [sink.name for sink in self._sinks]))
+            while not stop and not self._link.stopping.is_set():
+                self._link.beat()
+                self._link.wait(_PUBLISH_S)
+                for message in self._link.receive():
+                    stop = stop or isinstance(message, Stop)
+                    self._obey(message)
+                self._report()
+            self._halt.set()
+            thread.join(2.0)
+            self._ear.close()
+        finally:
+            for sink in self._sinks:
+                sink.close()
+        self._report()
+        figures = {**self._cells(), **self._pipeline.stats.summary()}
+        return Stopped(figures, [str(self._plan.part)] if self._plan.part else [])
+
+    def _obey(self, message: object) -> None:
+        match message:
+            case Switch(name, at_ns, number):
+                with self._lock:
+                    voice = self._voices.get(name)
+                if voice is None:
+                    self._say(f"persona {name}", f"'{name}' has no prepared voice; the one on stage stays.", True)
+                else:
+                    self._cues.add(at_ns, name, number)
+                    self._orders.append((voice, at_ns))
+            case Prepare(name, persona):
+                threading.Thread(target=self._prepare_aside, args=(name, persona), daemon=True).start()
+
+    def _prepare_aside(self, name: str, persona: Any) -> None:
+        problem = None
+        try:
+            voice = self._prepare(persona)
+            if voice.latency > self._pipeline.latency:
+                problem = f"The voice of '{name}' is slower than those on stage; name the persona at the start."
+            else:
+                with self._lock:
+                    self._voices[name] = voice
+        except PortraitError as error:
+            problem = str(error)
+        except Exception as error:
+            problem = f"Persona '{name}': {type(error).__name__}: {error}"
+        self._link.send(Prepared(name, problem))
+
+    def _play(self) -> None:
+        """The loop. No logging, no pipe, no lock that another thread holds for long."""
+        self._priority = raise_priority()
+        board, control = self._link.board, self._plan.control
+        while not self._halt.is_set():
+            board.set("busy_since_ns", now_ns())  # waiting for the device counts: a device may hang as well
+            block = self._ear.read()
+            if block is None:
+                break
+            while self._orders:
+                voice, at_ns = self._orders.popleft()
+                self._pipeline.switch(voice, at_ns)
+            self._delay.aim(control.get("delay_ns") * SAMPLE_RATE // 1_000_000_000)
+            delayed = self._delay.process(block.samples)
+            wait_ns = self._delay.delay * 1_000_000_000 // SAMPLE_RATE
+            out = self._pipeline.process(MicBlock(delayed, block.captured_ns - wait_ns, block.index))
+            self._write(out)
+            self._note(block, out, wait_ns)
+        board.set("busy_since_ns", 0)
+        self._ended.set()
+
+    def _write(self, out: PersonaBlock) -> None:
+        for sink in list(self._sinks):
+            try:
+                sink.write(out)
+            except LeakError as error:
+                self._refused += 1
+                self._say("leak", str(error), True)
+            except Exception as error:
+                self._sinks.remove(sink)
+                sink.close()
+                why = (
+                    str(error) if isinstance(error, PortraitError) else f"{sink.name}: {type(error).__name__}: {error}."
+                )
+                self._say(f"sink {sink.name}", f"{why} This sink is closed, the others go on.", True)
+
+    def _note(self, block: MicBlock, out: PersonaBlock, wait_ns: int) -> None:
+        now = now_ns()
+        self._blocks += 1
+        self._silent += out.origin is Origin.SILENCE
+        since = now - block.captured_ns
+        self._best_ns = min(self._best_ns, since)
+        self._late += since > self._best_ns + _BLOCK_NS
+        self._latencies[self._blocks % 200] = now - out.captured_ns - wait_ns
+        self._peak = max(self._peak * 0.98, float(abs(out.samples).max(initial=0.0)))
+        self._heard_ns = out.captured_ns
+
+    # ---- devices -------------------------------------------------------------------------------------------------
+
+    def _make_source(self) -> AudioSource:
+        if self._options.audio is None:
+            raise PipelineError("The audio process was started without a microphone. Please report this bug.")
+        return devices.audio_source(self._options.audio, self._epoch, self._options.loop)
+
+    def _first_source(self) -> AudioSource:
+        source = self._make_source()
+        try:
+            source.open()
+        except PortraitError:
+            if self._plan.first:
+                raise
+        return source
+
+    def _open_sinks(self) -> None:
+        try:
+            for spec in self._options.audio_sinks:
+                sink = devices.audio_sink(spec)
+                sink.open()
+                self._sinks.append(sink)
+        except BaseException:
+            for sink in self._sinks:
+                sink.close()
+            raise
+
+    # ---- figures, in the main thread -------------------------------------------------------------------------------
+
+    def _say(self, about: str, text: str, problem: bool) -> None:
+        """From any thread: the main thread sends it."""
+        self._trouble.append((about, text, problem))
+
+    def _report(self) -> None:
+        while self._trouble:
+            self._link.send(Notice(*self._trouble.popleft()))
+        name, number, _ = self._cues.at(self._heard_ns)
+        if self._blocks and number != self._number:
+            self._number = number
+            self._link.send(Switched(name, self._heard_ns, number))
+        if self._ended.is_set() and not self._halt.is_set():
+            self._halt.set()
+            self._link.send(Ended())
+        self._link.board.publish(self._cells())
+
+    def _cells(self) -> dict[str, int]:
+        stats = self._pipeline.stats
+        voice = stats.stages.get("voice")
+        ordered = sorted(ns for ns in self._latencies if ns)
+        with self._lock:
+            names = list(self._voices)
+        return {
+            "source_ok": int(self._ear.ok),
+            "blocks": self._blocks,
+            "silent_blocks": self._silent,
+            "late": self._late,
+            "errors": stats.events["converter_errors"],
+            "underruns": sum(getattr(sink, "underruns", 0) for sink in self._sinks),
+            "latency_ns": ordered[len(ordered) // 2] if ordered else 0,
+            "latency_p95_ns": ordered[int(len(ordered) * 0.95)] if ordered else 0,
+            "process_p50_ns": round(voice.percentile(50)) if voice else 0,
+            "process_p99_ns": round(voice.percentile(99)) if voice else 0,
+            "process_max_ns": voice.largest if voice else 0,
+            "delay_ns": self._delay.delay * 1_000_000_000 // SAMPLE_RATE,
+            "persona": names.index(self._cues.at(self._heard_ns)[0]),
+            "priority": self._priority,
+            "level_milli": round(self._peak * 1000),
+            "refused": self._refused,
+            "leaks": stats.events["leaks"],
+        }

@@ -1,0 +1,62 @@
+"""From a spec to a source or sink, inside the process that will own it."""
+
+from __future__ import annotations
+
+from obs_portrait.media.sinks.base import AudioSink, VideoSink
+from obs_portrait.media.sources.base import AudioSource, VideoSource
+from obs_portrait.pipeline.live.messages import AudioSinkSpec, AudioSourceSpec, VideoSinkSpec, VideoSourceSpec
+from obs_portrait.pipeline.live.paced import PacedAudio, PacedVideo
+
+__all__ = ["audio_sink", "audio_source", "video_sink", "video_source"]
+
+# The modules behind the words are imported here and not above: the audio process must not load what opens cameras.
+
+
+def video_source(spec: VideoSourceSpec, epoch_ns: int, loop: bool) -> VideoSource:
+    """Not yet open; a file is paced as if it were a camera. Raises `MediaError` for a spec that means nothing."""
+    if isinstance(spec, str):
+        if spec == "performance":
+            from obs_portrait.pipeline.performance import PerformanceVideoSource
+
+            source: VideoSource = PerformanceVideoSource()
+        else:
+            from obs_portrait.media.sources import open_video
+
+            source = open_video(spec)
+    else:
+        source = spec()
+    return source if source.live else PacedVideo(source, epoch_ns, loop)
+
+
+def audio_source(spec: AudioSourceSpec, epoch_ns: int, loop: bool) -> AudioSource:
+    """As `video_source`, for sound."""
+    if isinstance(spec, str):
+        if spec == "performance":
+            from obs_portrait.pipeline.performance import PerformanceAudioSource
+
+            source: AudioSource = PerformanceAudioSource()
+        else:
+            from obs_portrait.media.sources import open_audio
+
+            source = open_audio(spec)
+    else:
+        source = spec()
+    return source if source.live else PacedAudio(source, epoch_ns, loop)
+
+
+def video_sink(spec: VideoSinkSpec) -> VideoSink:
+    """Not yet open."""
+    if not isinstance(spec, str):
+        return spec()
+    from obs_portrait.media.sinks import open_video
+
+    return open_video(spec)
+
+
+def audio_sink(spec: AudioSinkSpec) -> AudioSink:
+    """Not yet open."""
+    if not isinstance(spec, str):
+        return spec()
+    from obs_portrait.media.sinks import open_audio
+
+    return open_audio(spec)

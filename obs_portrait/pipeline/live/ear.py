@@ -1,0 +1,117 @@
+"""The audio process's way to a microphone that may be lost: blocks keep coming, silent ones if need be."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from obs_portrait.errors import MediaError
+from obs_portrait.media.sources.base import AudioSource
+from obs_portrait.media.types import SAMPLE_RATE, MicBlock
+from obs_portrait.pipeline.clock import now_ns
+from obs_portrait.pipeline.live.policy import Backoff
+
+__all__ = ["Ear"]
+
+_NS = 1_000_000_000
+
+
+class Ear:
+    """`read` gives the next block of the source, renumbered so that the count never starts anew.
+
+    When the source raises, a helper thread opens it again with back-off; until then `read` gives zeros at the pace of
+    the clock, so that the converter's state, the delay line and the sinks go on without a jump.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], AudioSource],
+        source: AudioSource,
+        notice: Callable[[str, bool], None],
+        block: int = 480,
+    ) -> None:
+        """`source` is open already."""
+        self._make, self._source, self._notice, self._block = make, source, notice, block
+        self._index = 0
+        self._next_ns = 0  # capture time that follows the last block
+        self._reopened: AudioSource | None = None
+        self._helper: threading.Thread | None = None
+        self._halt = threading.Event()
+        self._backoff = Backoff()
+        self._usable = True
+        self.ok = True
+        """False from the loss of the source until its first block after that."""
+        self.name = source.name
+
+    def read(self) -> MicBlock | None:
+        """The next block, waiting for it; None when a file has ended."""
+        if self._reopened is not None:
+            self._source, self._reopened, self._helper, self._usable = self._reopened, None, None, True
+        if not self._usable:
+            return self._silence()
+        try:
+            block = self._source.read(self._block)
+        except Exception as error:
+            self._lost(str(error) if isinstance(error, MediaError) else f"{type(error).__name__}: {error}")
+            return self._silence()
+        if block is None:
+            return None
+        if not self.ok:
+            self.ok = True
+            self._backoff.succeeded()
+            self._notice(f"{self.name} is back.", False)
+        return self._numbered(block.samples, block.captured_ns)
+
+    def _numbered(self, samples: np.ndarray[tuple[int], np.dtype[np.float32]], captured_ns: int) -> MicBlock:
+        index = self._index
+        self._index += samples.size
+        self._next_ns = captured_ns + samples.size * _NS // SAMPLE_RATE
+        return MicBlock(samples, captured_ns, index)
+
+    def _silence(self) -> MicBlock:
+        length = self._block * _NS // SAMPLE_RATE
+        start = self._next_ns
+        wait = start + length - now_ns()
+        if wait > 0:
+            time.sleep(wait / _NS)
+        elif wait < -10 * length:
+            start = now_ns() - length
+        return self._numbered(np.zeros(self._block, np.float32), start)
+
+    def _lost(self, why: str) -> None:
+        self._usable = False
+        if self.ok:
+            self.ok = False
+            self._notice(f"{why.rstrip('.')}; silence goes out until it is back.", True)
+        self._helper = threading.Thread(target=self._reopen, args=(self._source,), name="reopen", daemon=True)
+        self._helper.start()
+
+    def _reopen(self, lost: AudioSource) -> None:
+        with contextlib.suppress(Exception):
+            lost.close()
+        while not self._halt.wait(self._backoff.failed()):
+            source = None
+            try:
+                source = self._make()
+                source.open()
+            except Exception:
+                if source is not None:
+                    with contextlib.suppress(Exception):
+                        source.close()
+                continue
+            self._reopened = source
+            return
+
+    def close(self) -> None:
+        """Releases the device."""
+        self._halt.set()
+        if self._helper is not None:
+            self._helper.join(1.0)
+        for source in (self._reopened, self._source):
+            if source is not None:
+                with contextlib.suppress(Exception):
+                    source.close()

@@ -1,0 +1,171 @@
+"""What the session and its two processes say to each other: small picklable objects, never pixels, never samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from obs_portrait.media.sinks.base import AudioSink, VideoSink
+from obs_portrait.media.sources.base import AudioSource, VideoSource
+
+__all__ = [
+    "AudioSinkSpec",
+    "AudioSourceSpec",
+    "Calibrate",
+    "Ended",
+    "Failed",
+    "Notice",
+    "Prepare",
+    "Prepared",
+    "Ready",
+    "Reference",
+    "Rehearsed",
+    "Request",
+    "Search",
+    "Start",
+    "Stop",
+    "Stopped",
+    "Switch",
+    "Switched",
+    "VideoSinkSpec",
+    "VideoSourceSpec",
+]
+
+# A spec is text for people ("camera:0"), or for programs a picklable callable that makes the object inside the process
+# that will own it. Text never names code to run.
+VideoSourceSpec = str | Callable[[], VideoSource]
+AudioSourceSpec = str | Callable[[], AudioSource]
+VideoSinkSpec = str | Callable[[], VideoSink]
+AudioSinkSpec = str | Callable[[], AudioSink]
+
+
+# ---- session -> process ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Everything is warm: open the source and run. `epoch_ns`: the moment that media time 0 of a file stands for."""
+
+    epoch_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Prepare a persona in the background; answered by `Prepared`. `persona` is what the process needs of it."""
+
+    name: str
+    persona: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Become `name` (prepared before) with everything captured at or after `at_ns`. `number` counts the orders."""
+
+    name: str
+    at_ns: int
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrate:
+    """Take the driver's neutral reference anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Begin or end the search for a better reference frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Finish files, release devices, end."""
+
+
+# ---- process -> session ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """All personas of the plan are prepared, everything is compiled; waiting for `Start`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Source and sinks are open. `source`, `sinks`: names for people."""
+
+    source: str
+    sinks: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Answer to `Prepare`. `problem` is None, or one sentence that says why the persona cannot be used here."""
+
+    name: str
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """The first frame or block of `name` was made; its capture time and the number of the order."""
+
+    name: str
+    captured_ns: int
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The search's two figures, as avatarify shows them: distance of the current frame and of the best one so far."""
+
+    current: float
+    best: float
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A key in the preview window asks the session for something: "persona" with a number from 1, or "quit"."""
+
+    what: str
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One clear sentence for the user. `problem`: it is still so; a later notice with the same `about` ends it."""
+
+    about: str
+    text: str
+    problem: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The source is a file and has ended; all of it went through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The process cannot serve and ends now. `final`: a restart would not help (no such device, broken persona)."""
+
+    text: str
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Everything is finished and released. `figures`: final counters; `parts`: files of a recording."""
+
+    figures: dict[str, Any] = field(default_factory=dict)
+    parts: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Size and rate of the persona's picture."""
+
+    width: int = 512
+    height: int = 512
+    rate: Fraction = Fraction(30)

@@ -1,0 +1,174 @@
+"""The pacer: owns the sinks, writes at the output rate whatever the engine does.
+
+It never waits for the engine longer than a tick, and it holds nothing of the camera: what it repeats and what it
+puts in the engine's place are sealed `PersonaFrame`s. So a hung engine, a lost camera and a slow tracker all look the
+same from here: no new frame came, so the last one is repeated, and after a while the guard's stand-in is shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from obs_portrait.errors import LeakError, PortraitError
+from obs_portrait.media.sinks.base import VideoSink
+from obs_portrait.media.types import Origin, PersonaFrame
+from obs_portrait.pipeline.clock import now_ns
+from obs_portrait.pipeline.live.cue import CueSheet
+from obs_portrait.pipeline.live.feed import Mailbox
+from obs_portrait.pipeline.live.ticker import Ticker
+
+__all__ = ["REPEAT_NS", "STRANGER_NS", "Pacer"]
+
+REPEAT_NS = 1_000_000_000
+"""How long the last persona frame is repeated while no new one comes; then the portrait takes its place."""
+STRANGER_NS = 200_000_000
+"""The same for a frame that must not stay: one of the persona that has just left the stage, or of a persona that
+reveals the real person."""
+
+
+class Pacer:
+    """One tick after the other: `tick()` waits for the next one and writes.
+
+    results: where the engine's thread puts its frames. stand_in(captured_ns): the guard's frame for the persona that
+    is on stage then. notice(about, text, problem): one sentence for the user.
+    """
+
+    def __init__(
+        self,
+        sinks: Sequence[VideoSink],
+        rate: Fraction,
+        *,
+        results: Mailbox[PersonaFrame],
+        cues: CueSheet,
+        stand_in: Callable[[int], PersonaFrame],
+        notice: Callable[[str, str, bool], None],
+    ) -> None:
+        self._sinks = list(sinks)
+        self._results, self._cues, self._stand_in, self._notice = results, cues, stand_in, notice
+        self._ticker = Ticker(round(1_000_000_000 / rate), now_ns())
+        self._waiting: deque[tuple[int, PersonaFrame]] = deque()  # (may leave at, frame): the alignment delay
+        self._last: PersonaFrame | None = None
+        self._last_ns = 0  # when it was made, as far as this thread knows
+        self._recorded_ns = -1
+        self.delay_ns = 0
+        """Alignment delay for the live sinks."""
+        self.written = 0
+        self.repeated = 0
+        self.refused = 0
+        self.origins: dict[Origin, int] = dict.fromkeys(Origin, 0)
+        self.state: Origin | None = None
+        self.on_written: Callable[[PersonaFrame, int | None], None] = lambda frame, latency: None
+        """Told of each tick's frame, and, if it is a new one from the engine, of its latency capture -> sink in ns
+        without the alignment delay."""
+
+    def tick(self) -> None:
+        """Waits until it is time to write, at most about one period, and writes once to every sink."""
+        frame, waited = self._next_frame()
+        now = now_ns()
+        fresh = frame is not None
+        if frame is not None:
+            self._last, self._last_ns = frame, now
+        else:
+            frame = self._instead(now)
+        self._write(frame)
+        done = now_ns()
+        self.on_written(frame, done - frame.captured_ns - waited if fresh else None)
+        self.repeated += not fresh
+        self._ticker.wrote(now, fresh)
+        self.written += 1
+        self.origins[frame.origin] += 1
+        self.state = frame.origin
+
+    def _next_frame(self) -> tuple[PersonaFrame | None, int]:
+        """The frame to write now, and how long the alignment held it back; None when the tick is due without one."""
+        while True:
+            now = now_ns()
+            early = now < self._ticker.earliest
+            until = self._ticker.earliest if early else self._ticker.due
+            ready = self._release(now) if not early else None
+            if ready is not None:
+                return ready
+            left = until - now
+            if left <= 0:
+                if early:
+                    continue
+                return None, 0
+            if self._waiting:
+                left = min(left, max(self._waiting[0][0] - now, 500_000))
+            arrived = self._results.take(left / 1e9)
+            if arrived is not None:
+                self._record(arrived)
+                self._waiting.append((now_ns() + self.delay_ns, arrived))
+
+    def _release(self, now: int) -> tuple[PersonaFrame, int] | None:
+        """The newest frame whose delay is over; older ones are dropped."""
+        found = None
+        while self._waiting and self._waiting[0][0] <= now:
+            leave, frame = self._waiting.popleft()
+            found = (frame, self.delay_ns + max(0, now - leave) if self.delay_ns else 0)
+        if found is not None and self._is_stranger(found[0], now):
+            return None
+        return found
+
+    def _instead(self, now: int) -> PersonaFrame:
+        if self._last is not None:
+            brief = self._last.origin is Origin.REVEAL or self._is_of_another(self._last, now)
+            if now - self._last_ns <= (STRANGER_NS if brief else REPEAT_NS):
+                return self._last
+        frame = self._stand_in(now)
+        self._record(frame)
+        return frame
+
+    def _is_of_another(self, frame: PersonaFrame, now: int) -> bool:
+        return frame.persona != self._cues.at(now)[0]
+
+    def _is_stranger(self, frame: PersonaFrame, now: int) -> bool:
+        """A frame of a persona that left the stage long ago, from an engine that was very late."""
+        name, _, since = self._cues.at(now)
+        return frame.persona != name and now - since > STRANGER_NS + self.delay_ns
+
+    def _record(self, frame: PersonaFrame) -> None:
+        """Recorders get every new frame at once, in order; they place it by its capture time."""
+        if frame.captured_ns <= self._recorded_ns:
+            return
+        self._recorded_ns = frame.captured_ns
+        for sink in [sink for sink in self._sinks if sink.takes_all]:
+            self._send(sink, frame)
+
+    def _write(self, frame: PersonaFrame) -> None:
+        for sink in [sink for sink in self._sinks if not sink.takes_all]:
+            self._send(sink, frame)
+
+    def _send(self, sink: VideoSink, frame: PersonaFrame) -> None:
+        try:
+            sink.write(frame)
+        except LeakError as error:
+            self.refused += 1
+            self._notice("leak", str(error), True)
+        except PortraitError as error:
+            self._drop(sink, str(error))
+        except Exception as error:  # a driver's surprise: the other sinks go on
+            self._drop(sink, f"{sink.name}: {type(error).__name__}: {error}.")
+
+    def _drop(self, sink: VideoSink, why: str) -> None:
+        self._sinks.remove(sink)
+        with contextlib.suppress(Exception):
+            sink.close()
+        self._notice(f"sink {sink.name}", f"{why} This sink is closed, the others go on.", True)
+
+    @property
+    def sinks(self) -> Sequence[VideoSink]:
+        """Those that are still open."""
+        return tuple(self._sinks)
+
+    def close(self) -> None:
+        """Finishes every sink."""
+        for sink in self._sinks:
+            try:
+                sink.close()
+            except Exception as error:
+                self._notice(f"sink {sink.name}", f"{sink.name} could not be finished: {error}", True)
+        self._sinks.clear()

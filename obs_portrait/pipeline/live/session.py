@@ -1,0 +1,431 @@
+"""`LiveSession`: starts, steers, watches and stops the two media processes. Holds no pixel and no sample."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import multiprocessing
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from obs_portrait.errors import PipelineError, PortraitError
+from obs_portrait.pipeline.clock import now_ns
+from obs_portrait.pipeline.live import audio_process, recording, video_process
+from obs_portrait.pipeline.live.align import Aligner
+from obs_portrait.pipeline.live.board import Board
+from obs_portrait.pipeline.live.messages import (
+    Calibrate,
+    Ended,
+    Notice,
+    Prepare,
+    Prepared,
+    Ready,
+    Reference,
+    Rehearsed,
+    Request,
+    Search,
+    Start,
+    Switch,
+    Switched,
+)
+from obs_portrait.pipeline.live.options import (
+    AUDIO_CELLS,
+    CONTROL_CELLS,
+    VIDEO_CELLS,
+    AudioPlan,
+    LiveOptions,
+    VideoPlan,
+    Voice,
+)
+from obs_portrait.pipeline.live.status import LiveReport, LiveStatus, status_of
+from obs_portrait.pipeline.live.supervisor import Keeper, Phase
+
+__all__ = ["LiveSession"]
+
+_LEAD_NS = 50_000_000
+"""A switch is ordered this far ahead, so that both processes hear of it before the moment comes."""
+_START_LEAD_NS = 100_000_000
+_ALIGN_NS = 100_000_000
+_STOP_S = 8.0
+
+
+class LiveSession:
+    """A live show: `with LiveSession(options) as session: session.wait()`.
+
+    All public methods may be called from any thread and return at once unless they say otherwise. `on_notice` is
+    called from the supervisor's thread with each sentence for the user.
+    """
+
+    def __init__(self, options: LiveOptions, on_notice: Callable[[Notice], None] | None = None) -> None:
+        """Loads the profiles (raises `ProfileError`); starts nothing yet."""
+        if not options.personas:
+            raise PipelineError("A live session needs at least one persona; name one with --persona.")
+        self.options = options
+        self._personas: dict[str, Any] = {}
+        for persona in options.personas:
+            profile = _load(persona) if isinstance(persona, str) else persona
+            self._personas[profile.name] = profile
+        self._stage = next(iter(self._personas))
+        self._on_notice = on_notice or (lambda notice: None)
+        self._video = Keeper("video", video_process.body, self._video_plan, Board(*VIDEO_CELLS), hung_s=options.hung_s)
+        self._audio: Keeper | None = None
+        if options.audio is not None:
+            self._audio = Keeper(
+                "audio", audio_process.body, self._audio_plan, Board(*AUDIO_CELLS), silent_s=3.0, hung_s=options.hung_s
+            )
+        self._controls = {"video": Board(*CONTROL_CELLS), "audio": Board(*CONTROL_CELLS)}
+        self._aligner = Aligner()
+        self._aligned_at = 0
+        self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._wake_in, self._wake_out = multiprocessing.Pipe(duplex=False)
+        self._thread = threading.Thread(target=self._run, name="obs-portrait supervisor", daemon=True)
+        self._changed = threading.Condition()
+        self._ready: set[str] = set()
+        self._ended: set[str] = set()
+        self._switched: dict[str, int] = {}  # number of the last order that a process has carried out
+        self._numbers = itertools.count(1)
+        self._prepared: dict[str, dict[str, str | None]] = {}
+        self._pending: tuple[str, int] | None = None
+        self._problems: dict[str, str] = {}
+        self._notices: list[str] = []
+        self._reference: tuple[float, float] | None = None
+        self._epoch = 0
+        self._first = {"video": True, "audio": True}
+        self._cues: list[tuple[int, str]] = []
+        self._stop_asked = False
+        self._done = False
+        self._error: str | None = None
+        self._parts: list[str] = []
+        self._report: LiveReport | None = None
+        self._recorder = recording.Recorder(options.record, options.force) if options.record is not None else None
+
+    # ---- for the user --------------------------------------------------------------------------------------------
+
+    @property
+    def personas(self) -> list[str]:
+        """Names of the personas that are prepared or being prepared, in order; key 1 is the first."""
+        return list(self._personas)
+
+    def start(self, timeout: float = 180.0) -> None:
+        """Starts both processes and waits until every persona is prepared and source and sinks are open.
+
+        Raises `PipelineError` with the first problem if that fails; everything is stopped then.
+        """
+        self._thread.start()
+        wanted = {keeper.name for keeper in self._keepers()}
+        with self._changed:
+            fine = self._changed.wait_for(lambda: self._ready >= wanted or self._done, timeout)
+        if self._error is not None or not fine:
+            self.stop()
+            raise PipelineError(self._error or f"The media processes were not ready after {timeout:.0f} s.")
+
+    def switch(self, name: str, timeout: float | None = None) -> None:
+        """Becomes another persona, face and voice at the same moment.
+
+        A prepared persona is on stage within about 50 ms; another one is prepared in the background first. Raises
+        `ProfileError` if there is no such persona. With `timeout` it waits until both processes have switched, and
+        raises `PipelineError` if that does not happen.
+        """
+        if name not in self._personas:
+            profile = _load(name)
+            name = profile.name
+            self._order(lambda: self._prepare(profile))
+        number = next(self._numbers)
+        self._order(lambda: self._switch(name, number))
+        if timeout is None:
+            return
+        about = f"persona {name}"
+        with self._changed:
+            fine = self._changed.wait_for(
+                lambda: self._is_on_stage(number) or about in self._problems or self._done, timeout
+            )
+        if not fine or about in self._problems or self._done:
+            raise PipelineError(self._problems.get(about, f"'{name}' was not on stage within {timeout:g} s."))
+
+    @property
+    def cues(self) -> list[tuple[int, str]]:
+        """Every switch so far: (capture time in ns from which on it holds, name)."""
+        return list(self._cues)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids of the media processes that run now: "video", "audio"."""
+        return {keeper.name: keeper.pid for keeper in self._keepers() if keeper.pid is not None}
+
+    def calibrate(self) -> None:
+        """Takes the driver's neutral reference anew: look straight ahead with a calm face."""
+        self._order(lambda: self._video.send(Calibrate()))
+
+    def search_reference(self) -> None:
+        """Begins (or ends) the search for a better reference frame; its figures are in `status().reference`."""
+        self._order(lambda: self._video.send(Search()))
+
+    def status(self) -> LiveStatus:
+        """A snapshot; never waits."""
+        video = status_of(self._video)
+        audio = status_of(self._audio) if self._audio is not None else None
+        return LiveStatus(
+            running=self._thread.is_alive() and not self._done,
+            persona=self._stage,
+            prepared=tuple(self._personas),
+            video=video,
+            audio=audio,
+            skew_ms=self._skew_ms(),
+            problems=tuple(self._problems.values()),
+            reference=self._reference,
+        )
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Waits until the session ends by itself (file over, Esc, gave up); True if it has. At most `seconds`."""
+        deadline = None if seconds is None else now_ns() / 1e9 + seconds
+        with self._changed:
+            while not self._done:
+                left = 0.2 if deadline is None else min(0.2, deadline - now_ns() / 1e9)
+                if left <= 0:
+                    return False
+                self._changed.wait(left)  # short waits, so that Ctrl-C is heard at once on Windows too
+        return True
+
+    @property
+    def error(self) -> str | None:
+        """Why the session ended by itself, or None if it did not or was asked to."""
+        return self._error
+
+    def stop(self) -> LiveReport:
+        """Ordered stop: files are finished, devices released, processes gone. May be called twice."""
+        if self._thread.is_alive():
+            self._stop_asked = True
+            self._order(lambda: None)
+            self._thread.join()
+        if self._report is None:
+            self._report = self._make_report()
+        return self._report
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+
+    # ---- the supervisor's thread ---------------------------------------------------------------------------------
+
+    def _order(self, order: Callable[[], None]) -> None:
+        self._orders.put(order)
+        with contextlib.suppress(OSError):
+            self._wake_out.send_bytes(b".")
+
+    def _keepers(self) -> list[Keeper]:
+        return [self._video] if self._audio is None else [self._video, self._audio]
+
+    def _run(self) -> None:
+        try:
+            for keeper in self._keepers():
+                keeper.start()
+            self._attend()
+        except Exception as error:
+            with self._changed:
+                self._error = f"The media processes cannot be kept ({type(error).__name__}: {error})."
+        self._shut_down()
+
+    def _attend(self) -> None:
+        while not self._stop_asked and not self._done:
+            handles: list[Any] = [self._wake_in]
+            for keeper in self._keepers():
+                handles += keeper.handles
+            multiprocessing.connection.wait(handles, timeout=0.05)
+            self._turn()
+
+    def _turn(self) -> None:
+        while self._wake_in.poll():
+            self._wake_in.recv_bytes()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._orders.get_nowait()()
+        for keeper in self._keepers():
+            for message in keeper.receive():
+                self._heard(keeper, message)
+            said = keeper.check()
+            if said is not None:
+                self._fell(keeper, said)
+        self._maybe_start()
+        self._align()
+
+    def _heard(self, keeper: Keeper, message: object) -> None:
+        with self._changed:
+            match message:
+                case Rehearsed():
+                    for name in self._personas:
+                        self._prepared.setdefault(name, {}).setdefault(keeper.name, None)
+                    if self._epoch:  # a restarted process: the show is on already
+                        keeper.send(Start(self._epoch))
+                case Ready():
+                    self._ready.add(keeper.name)
+                    self._first[keeper.name], keeper.proven = False, True
+                    if keeper.restarts:
+                        self._tell(Notice(keeper.name, f"The {keeper.name} process is back.", problem=False))
+                case Prepared(name, problem):
+                    self._prepared.setdefault(name, {})[keeper.name] = problem
+                    if problem is not None:
+                        self._personas.pop(name, None)
+                        self._tell(Notice(f"persona {name}", problem))
+                    if self._pending is not None and self._pending[0] == name:
+                        self._switch(*self._pending)
+                case Switched(_, _, number):
+                    self._switched[keeper.name] = number
+                case Reference(current, best):
+                    self._reference = (current, best) if current >= 0 else None
+                case Request(what, number):
+                    self._requested(what, number)
+                case Notice():
+                    self._tell(message)
+                case Ended():
+                    self._ended.add(keeper.name)
+                    if self._ended >= {keeper.name for keeper in self._keepers()}:
+                        self._done = True
+            self._changed.notify_all()
+
+    def _requested(self, what: str, number: int) -> None:
+        if what == "quit":
+            self._done = True
+        elif what == "persona" and 1 <= number <= len(self._personas):
+            self._switch(list(self._personas)[number - 1], next(self._numbers))
+
+    def _fell(self, keeper: Keeper, said: str) -> None:
+        with self._changed:
+            self._tell(Notice(keeper.name, said))
+            self._aligner.forget()
+            if keeper.phase is Phase.FAILED and (keeper is self._video or not self._epoch):
+                self._error, self._done = said, True
+            elif keeper.phase is Phase.FAILED:
+                self._ended.add(keeper.name)
+            self._changed.notify_all()
+
+    def _tell(self, notice: Notice) -> None:
+        if notice.problem:
+            self._problems[notice.about] = notice.text
+        else:
+            self._problems.pop(notice.about, None)
+        self._notices.append(notice.text)
+        self._on_notice(notice)
+
+    def _maybe_start(self) -> None:
+        if not self._epoch and all(keeper.phase is Phase.RUNNING for keeper in self._keepers()):
+            self._epoch = now_ns() + _START_LEAD_NS
+            for keeper in self._keepers():
+                keeper.send(Start(self._epoch))
+
+    def _prepare(self, profile: Any) -> None:
+        self._personas[profile.name] = profile
+        self._prepared[profile.name] = {}
+        self._video.send(Prepare(profile.name, profile))
+        if self._audio is not None:
+            self._audio.send(Prepare(profile.name, Voice(profile.name, profile.voice)))
+
+    def _switch(self, name: str, number: int) -> None:
+        if name not in self._personas:  # it could not be prepared, and the user knows
+            self._pending = None
+            return
+        answers = self._prepared.get(name, {})
+        if any(keeper.name not in answers for keeper in self._keepers()):
+            self._pending = (name, number)  # on stage as soon as both have prepared it
+            return
+        self._pending = None
+        order = Switch(name, now_ns() + _LEAD_NS, number)
+        for keeper in self._keepers():
+            keeper.send(order)
+        self._stage = name
+        self._cues.append((order.at_ns, name))
+
+    def _is_on_stage(self, number: int) -> bool:
+        return all(self._switched.get(keeper.name, -1) >= number for keeper in self._keepers())
+
+    # ---- alignment -----------------------------------------------------------------------------------------------
+
+    def _align(self) -> None:
+        now = now_ns()
+        if self._audio is None or now - self._aligned_at < _ALIGN_NS:
+            return
+        self._aligned_at = now
+        video, audio = self._video.board.get("latency_ns"), self._audio.board.get("latency_ns")
+        if video and audio:
+            alignment = self._aligner.update(video, audio)
+            self._controls["audio"].publish({"delay_ns": alignment.audio_delay_ns})
+            self._controls["video"].publish({"delay_ns": alignment.video_delay_ns})
+
+    def _skew_ms(self) -> float | None:
+        if self._audio is None:
+            return None
+        video, audio = self._video.board.get("latency_ns"), self._audio.board.get("latency_ns")
+        if not video or not audio:
+            return None
+        video += self._controls["video"].get("delay_ns")
+        return (audio + self._audio.board.get("delay_ns") - video) / 1e6
+
+    # ---- plans, the end ------------------------------------------------------------------------------------------
+
+    def _video_plan(self) -> VideoPlan:
+        part = self._recorder.part("video") if self._recorder else None
+        return VideoPlan(
+            replace(self.options, personas=(), audio=None, audio_sinks=()),
+            tuple(self._personas.values()),
+            self._stage,
+            self._controls["video"],
+            self._first["video"],
+            part,
+        )
+
+    def _audio_plan(self) -> AudioPlan:
+        part = self._recorder.part("audio") if self._recorder else None
+        voices = tuple(Voice(name, profile.voice) for name, profile in self._personas.items())
+        return AudioPlan(
+            replace(self.options, personas=(), source="", sinks=()),
+            voices,
+            self._stage,
+            self._controls["audio"],
+            self._first["audio"],
+            part,
+        )
+
+    def _shut_down(self) -> None:
+        self._skew_at_end = self._skew_ms()
+        for keeper in self._keepers():
+            keeper.ask_to_stop()
+        for keeper in self._keepers():
+            keeper.finish(_STOP_S)
+        with self._changed:
+            self._done = True
+            self._changed.notify_all()
+
+    def _make_report(self) -> LiveReport:
+        path: Path | None = None
+        if self._recorder is not None:
+            try:
+                path = self._recorder.assemble()
+            except PortraitError as error:
+                self._notices.append(str(error))
+        figures: dict[str, Any] = {}
+        for keeper in self._keepers():
+            cells = keeper.final.figures if keeper.final is not None else dict(keeper.board.snapshot())
+            figures[keeper.name] = {**cells, "restarts": keeper.restarts, "problem": keeper.problem}
+        return LiveReport(
+            seconds=(now_ns() - self._epoch) / 1e9 if self._epoch else 0.0,
+            persona=self._stage,
+            video=figures["video"],
+            audio=figures.get("audio"),
+            skew_ms=getattr(self, "_skew_at_end", None),
+            cues=tuple(self._cues),
+            notices=tuple(self._notices),
+            recording=str(path) if path else None,
+        )
+
+
+def _load(name: str) -> Any:
+    from obs_portrait.persona import store
+
+    return store.load(name)

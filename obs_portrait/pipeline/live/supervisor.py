@@ -1,0 +1,221 @@
+"""One media process and its keeper: spawn, listen, notice silence, kill, start again, give up."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from enum import IntEnum
+from multiprocessing.connection import Connection
+from typing import Any
+
+from obs_portrait.pipeline.clock import now_ns
+from obs_portrait.pipeline.live.board import Board
+from obs_portrait.pipeline.live.child import Body, child_main
+from obs_portrait.pipeline.live.messages import Failed, Rehearsed, Stop, Stopped
+from obs_portrait.pipeline.live.policy import RestartPolicy
+
+__all__ = ["Keeper", "Phase"]
+
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+_SECOND = 1_000_000_000
+
+
+class Phase(IntEnum):
+    """Where a media process is in its life."""
+
+    IDLE = 0
+    REHEARSING = 1  # started, prepares and compiles
+    RUNNING = 2
+    PAUSING = 3  # died, waits for the next start
+    STOPPING = 4
+    STOPPED = 5
+    FAILED = 6  # gave up
+
+
+@contextlib.contextmanager
+def _spawn_environment() -> Iterator[None]:
+    """One thread for each numeric library in the child (oversubscription costs ten times the work on few cores), and
+    SIGINT blocked from the first instruction on. Both are inherited, so they are set here and put back."""
+    before: Mapping[str, str | None] = {name: os.environ.get(name) for name in _ONE_THREAD}
+    for name in _ONE_THREAD:
+        os.environ.setdefault(name, "1")
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    try:
+        yield
+    finally:
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+
+
+class Keeper:
+    """Keeps one process. All methods are called by the session's supervisor thread, which must outlive the process:
+    Linux signals "parent death" when the *thread* that spawned it ends.
+
+    `plan()` is asked at each start, so that a restarted process begins with the persona that holds now.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        body: Body,
+        plan: Callable[[], Any],
+        board: Board,
+        *,
+        policy: RestartPolicy | None = None,
+        silent_s: float = 3.0,
+        hung_s: float = 4.0,
+        rehearsal_s: float = 180.0,
+    ) -> None:
+        self.name, self.board = name, board
+        self._body, self._plan = body, plan
+        self._policy = policy or RestartPolicy()
+        self._silent_ns, self._hung_ns = round(silent_s * _SECOND), round(hung_s * _SECOND)
+        self._rehearsal_ns = round(rehearsal_s * _SECOND)
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self._since = 0
+        self._again_at = 0
+        self._why, self._final = "", False
+        self.phase = Phase.IDLE
+        self.restarts = 0
+        self.proven = False
+        """Set by the session once the process has been ready; one that never was is tried only twice."""
+        self.problem: str | None = None
+        """One sentence: why the process is down, or why the keeper gave up."""
+        self.final: Stopped | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, or None while none runs."""
+        return self._process.pid if self._process is not None and self._process.is_alive() else None
+
+    @property
+    def handles(self) -> list[Any]:
+        """What to wait on with `multiprocessing.connection.wait`."""
+        return [] if self._process is None or self._pipe is None else [self._process.sentinel, self._pipe]
+
+    def start(self) -> None:
+        """Spawns the process."""
+        context = multiprocessing.get_context("spawn")
+        self.board.clear()
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=child_main,
+            args=(os.getpid(), theirs, self.board, self._body, self._plan()),
+            name=f"obs-portrait {self.name}",
+            daemon=True,
+        )
+        with _spawn_environment():
+            self._process.start()
+        theirs.close()
+        self._since = now_ns()
+        self._why, self._final = "", False
+        self.phase = Phase.REHEARSING
+
+    def send(self, message: object) -> None:
+        """To the process; a message to a dead one is dropped, its successor gets the plan instead."""
+        if self._pipe is not None:
+            with contextlib.suppress(OSError):
+                self._pipe.send(message)
+
+    def receive(self) -> list[Any]:
+        """Everything that the process has said since the last call. Notes on the way what concerns its phase."""
+        messages: list[Any] = []
+        if self._pipe is not None:
+            with contextlib.suppress(EOFError, OSError):
+                while self._pipe.poll():
+                    messages.append(self._pipe.recv())
+        for message in messages:
+            match message:
+                case Rehearsed():
+                    self.phase = Phase.RUNNING
+                case Stopped():
+                    self.final = message
+                case Failed(text, final):
+                    self._why, self._final = text, final
+        return messages
+
+    def check(self) -> str | None:
+        """Looks after the process: notices death and silence, kills, restarts when it is time.
+
+        Returns one sentence when something has just happened that the user should know, else None.
+        """
+        now = now_ns()
+        if self.phase is Phase.PAUSING and now >= self._again_at:
+            self.restarts += 1
+            self.start()
+            return None
+        if self.phase not in (Phase.REHEARSING, Phase.RUNNING) or self._process is None:
+            return None
+        if not self._process.is_alive():
+            self.receive()
+            return self._died(self._why or _exit_reason(self._process.exitcode), now)
+        silent = now - max(self.board.get("beat_ns"), self._since)
+        busy = self.board.get("busy_since_ns")
+        running = self.phase is Phase.RUNNING
+        if silent > (self._silent_ns if running else self._rehearsal_ns):
+            return self._died(f"gave no sign of life for {silent / 1e9:.0f} s", now)
+        if running and busy and now - busy > self._hung_ns:
+            return self._died(f"hung for {(now - busy) / 1e9:.0f} s", now)
+        if not running and now - self._since > self._rehearsal_ns:
+            return self._died(f"was not ready after {self._rehearsal_ns / 1e9:.0f} s", now)
+        return None
+
+    def _died(self, why: str, now: int) -> str:
+        self._reap(0.0)
+        hopeless = self._final or (not self.proven and self.restarts >= 1)
+        pause = None if hopeless else self._policy.died(now / 1e9)
+        if pause is None:
+            self.phase = Phase.FAILED
+            self.problem = why if self._final else f"The {self.name} process {why}, again and again; it was given up."
+        else:
+            self.phase = Phase.PAUSING
+            self._again_at = now + round(pause * _SECOND)
+            self.problem = f"The {self.name} process {why}; it is started again."
+        return self.problem
+
+    def ask_to_stop(self) -> None:
+        """First half of an ordered stop."""
+        if self.pid is not None:
+            self.send(Stop())
+            self.phase = Phase.STOPPING
+        elif self.phase is not Phase.FAILED:
+            self.phase = Phase.STOPPED
+
+    def finish(self, seconds: float) -> None:
+        """Second half: waits for the process to end, at most `seconds`, then kills it."""
+        if self._process is not None:
+            deadline = now_ns() + round(seconds * _SECOND)
+            while self._process.is_alive() and now_ns() < deadline and self.final is None:
+                multiprocessing.connection.wait(self.handles, timeout=0.2)
+                self.receive()
+            self.receive()
+            self._reap(2.0 if self.final is not None else 0.0)
+        if self.phase is not Phase.FAILED:
+            self.phase = Phase.STOPPED
+
+    def _reap(self, seconds: float) -> None:
+        process, pipe = self._process, self._pipe
+        self._process = self._pipe = None
+        if process is not None:
+            process.join(seconds)
+            if process.is_alive():
+                process.kill()
+                process.join()
+            process.close()
+        if pipe is not None:
+            pipe.close()
+
+
+def _exit_reason(code: int | None) -> str:
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by signal {-code}"
+    return f"ended with exit status {code}"

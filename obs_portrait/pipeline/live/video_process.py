@@ -1,0 +1,305 @@
+"""The video process: camera thread -> engine thread -> pacer, which is the main thread and owns the sinks.
+
+The pacer is the main thread because windows need that on macOS, and because its heartbeat then says the thing that
+matters: pictures go out.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from obs_portrait.errors import PipelineError, PortraitError
+from obs_portrait.face.types import Canvas
+from obs_portrait.media.sinks.base import VideoSink
+from obs_portrait.media.sources.base import VideoSource
+from obs_portrait.media.types import CameraFrame, Origin, PersonaFrame
+from obs_portrait.pipeline.clock import now_ns
+from obs_portrait.pipeline.live import devices
+from obs_portrait.pipeline.live.child import Link
+from obs_portrait.pipeline.live.cue import CueSheet
+from obs_portrait.pipeline.live.feed import Feed, Mailbox
+from obs_portrait.pipeline.live.messages import (
+    Calibrate,
+    Ended,
+    Notice,
+    Prepare,
+    Prepared,
+    Ready,
+    Rehearsed,
+    Search,
+    Start,
+    Stop,
+    Stopped,
+    Switch,
+    Switched,
+)
+from obs_portrait.pipeline.live.options import VideoPlan
+from obs_portrait.pipeline.live.status import STATES
+
+if TYPE_CHECKING:
+    from obs_portrait.pipeline.prepare import PreparedFace
+
+__all__ = ["body"]
+
+_PUBLISH_NS = 100_000_000
+_STATE = {
+    Origin.ENGINE: STATES.index("live"),
+    Origin.HOLD: STATES.index("hold"),
+    Origin.PORTRAIT: STATES.index("portrait"),
+    Origin.CARD: STATES.index("card"),
+    Origin.REVEAL: STATES.index("revealed"),
+}
+
+
+def body(link: Link, plan: VideoPlan) -> Stopped:
+    """What the video process does from its first heartbeat to its end."""
+    return _VideoProcess(link, plan).run()
+
+
+class _VideoProcess:
+    def __init__(self, link: Link, plan: VideoPlan) -> None:
+        self._link, self._plan = link, plan
+        self._options = plan.options
+        self._canvas = Canvas(self._options.width, self._options.height)
+        self._faces: dict[str, PreparedFace] = {}
+        self._lock = threading.Lock()
+        self._cues = CueSheet(plan.stage)
+        self._frames: Mailbox[CameraFrame] = Mailbox()
+        self._results: Mailbox[PersonaFrame] = Mailbox(room=8)
+        self._latencies: deque[int] = deque(maxlen=90)
+        self._fresh: deque[int] = deque(maxlen=60)
+        self._published_ns = 0
+        self._number = 0
+        self._stopping = False
+
+    def run(self) -> Stopped:
+        self._link.beat_until(self._rehearse)
+        self._link.send(Rehearsed())
+        epoch = self._await_start()
+        if epoch is None:
+            return Stopped()
+        return self._perform(epoch)
+
+    # ---- before the show -----------------------------------------------------------------------------------------
+
+    def _rehearse(self) -> None:
+        """Imports, compiles, prepares every persona, and makes the tracker: all that is slow."""
+        import cv2
+
+        from obs_portrait.pipeline.face_pipeline import FacePipeline
+        from obs_portrait.pipeline.guard import VideoGuard
+
+        cv2.setNumThreads(1)
+        for persona in self._plan.personas:
+            self._faces[persona.name] = self._prepare(persona)
+        make_tracker = self._options.makers.tracker or _make_tracker
+        first = self._faces[self._plan.stage]
+        self._pipeline = FacePipeline(first, make_tracker, background=True)
+        self._stand_ins = VideoGuard(first.look, self._canvas)  # the pacer's own: the engine's thread may hang
+
+    def _prepare(self, persona: Any) -> PreparedFace:
+        from obs_portrait.pipeline.prepare import prepare_face
+
+        return (self._options.makers.face or prepare_face)(persona, self._canvas)
+
+    def _await_start(self) -> int | None:
+        while not self._link.stopping.is_set():
+            self._link.beat()
+            self._link.wait(0.05)
+            for message in self._link.receive():
+                match message:
+                    case Start(epoch):
+                        return epoch
+                    case Stop():
+                        return None
+                    case _:
+                        self._obey(message)
+        return None
+
+    # ---- the show ------------------------------------------------------------------------------------------------
+
+    def _perform(self, epoch: int) -> Stopped:
+        from obs_portrait.pipeline.live.pacer import Pacer
+        from obs_portrait.pipeline.live.performer import Performer
+
+        self._epoch = epoch
+        sinks = self._open_sinks()
+        self._pacer = Pacer(
+            sinks,
+            self._options.rate,
+            results=self._results,
+            cues=self._cues,
+            stand_in=self._stand_in,
+            notice=self._notice,
+        )
+        self._pacer.on_written = self._on_written
+        self._performer = Performer(self._pipeline, self._frames, self._results, self._link.board)
+        try:
+            source = self._first_source()
+            self._feed = Feed(self._make_source, source, self._frames, lambda t, p: self._notice("camera", t, p))
+            self._feed.start()
+            self._performer.start()
+            threading.Thread(target=self._listen, name="orders", daemon=True).start()
+            self._link.send(Ready(source.name, [sink.name for sink in sinks]))
+            self._loop()
+            self._feed.stop()
+            self._performer.stop()
+        finally:
+            self._pacer.close()
+        self._publish(now_ns())
+        return Stopped(self._figures(), [str(self._plan.part)] if self._plan.part else [])
+
+    def _listen(self) -> None:
+        """Orders are heard at once, not once a tick: a switch is for a moment 50 ms from now."""
+        while not self._stopping and not self._link.stopping.is_set():
+            self._link.wait(0.2)
+            for message in self._link.receive():
+                self._obey(message)
+
+    def _loop(self) -> None:
+        ended_told = False
+        while not self._stopping and not self._link.stopping.is_set():
+            self._link.beat()
+            self._pacer.delay_ns = self._plan.control.get("delay_ns")
+            self._pacer.tick()
+            now = now_ns()
+            if now - self._published_ns >= _PUBLISH_NS:
+                self._publish(now)
+            if self._feed.ended.is_set() and self._performer.idle and not ended_told:
+                ended_told = True
+                self._link.send(Ended())
+            if not self._pacer.sinks:
+                raise PipelineError("No video sink is left; nothing can be shown.")
+
+    def _obey(self, message: object) -> None:
+        match message:
+            case Switch(name, at_ns, number):
+                self._switch(name, at_ns, number)
+            case Prepare(name, persona):
+                threading.Thread(target=self._prepare_aside, args=(name, persona), daemon=True).start()
+            case Stop():
+                self._stopping = True
+            case Calibrate() | Search():
+                pass
+
+    def _switch(self, name: str, at_ns: int, number: int) -> None:
+        with self._lock:
+            face = self._faces.get(name)
+        if face is None:
+            self._notice(f"persona {name}", f"'{name}' is not prepared; the persona on stage stays.", True)
+            return
+        self._cues.add(at_ns, name, number)
+        self._performer.order(lambda pipeline: pipeline.switch(face, at_ns))
+
+    def _prepare_aside(self, name: str, persona: Any) -> None:
+        problem = None
+        try:
+            face = self._prepare(persona)
+            with self._lock:
+                self._faces[name] = face
+        except PortraitError as error:
+            problem = str(error)
+        except Exception as error:
+            problem = f"Persona '{name}': {type(error).__name__}: {error}"
+        self._link.send(Prepared(name, problem))
+
+    def _stand_in(self, captured_ns: int) -> PersonaFrame:
+        name, _, _ = self._cues.at(captured_ns)
+        if name != self._stand_ins.look.name:
+            with self._lock:
+                self._stand_ins.switch(self._faces[name].look)
+        return self._stand_ins.stand_in(captured_ns)
+
+    # ---- devices -------------------------------------------------------------------------------------------------
+
+    def _make_source(self) -> VideoSource:
+        return devices.video_source(self._options.source, self._epoch, self._options.loop)
+
+    def _first_source(self) -> VideoSource:
+        """Opened here, so that a camera that is not there stops the program with its sentence; after a restart of
+        this process it is only a camera that is lost."""
+        source = self._make_source()
+        try:
+            source.open()
+        except PortraitError:
+            if self._plan.first:
+                raise
+        return source
+
+    def _open_sinks(self) -> list[VideoSink]:
+        sinks: list[VideoSink] = []
+        try:
+            for spec in self._options.sinks:
+                sink = devices.video_sink(spec)
+                sink.open(self._canvas.width, self._canvas.height, self._options.rate)
+                sinks.append(sink)
+        except BaseException:
+            for sink in sinks:
+                sink.close()
+            raise
+        return sinks
+
+    # ---- figures -------------------------------------------------------------------------------------------------
+
+    def _notice(self, about: str, text: str, problem: bool) -> None:
+        self._link.send(Notice(about, text, problem))
+
+    def _on_written(self, frame: PersonaFrame, latency: int | None) -> None:
+        if latency is not None:
+            self._latencies.append(latency)
+            self._fresh.append(now_ns())
+        name, number, _ = self._cues.at(frame.captured_ns)
+        if number != self._number and frame.persona == name:
+            self._number = number
+            self._link.send(Switched(name, frame.captured_ns, number))
+
+    def _publish(self, now: int) -> None:
+        self._published_ns = now
+        self._link.board.publish(self._cells(now))
+
+    def _cells(self, now: int) -> dict[str, int]:
+        stats, pacer = self._pipeline.stats, self._pacer
+        ordered = sorted(self._latencies)
+        recent = [at for at in self._fresh if now - at < 2_000_000_000]
+        fps = (len(recent) - 1) * 1e12 / (recent[-1] - recent[0]) if len(recent) > 2 else 0.0
+        with self._lock:
+            names = list(self._faces)
+        return {
+            "source_ok": int(self._feed.ok),
+            "frames_in": self._performer.processed,
+            "frames_dropped": self._frames.replaced,
+            "frames_out": pacer.written,
+            "from_engine": pacer.origins[Origin.ENGINE],
+            "held": pacer.origins[Origin.HOLD],
+            "portraits": pacer.origins[Origin.PORTRAIT],
+            "cards": pacer.origins[Origin.CARD],
+            "revealed": pacer.origins[Origin.REVEAL],
+            "lost_faces": stats.events["no_face"],
+            "errors": stats.events["engine_errors"] + stats.events["tracker_errors"],
+            "late": pacer.repeated,
+            "fps_milli": round(fps),
+            "latency_ns": round(statistics.median(ordered)) if ordered else 0,
+            "latency_p95_ns": ordered[int(len(ordered) * 0.95)] if ordered else 0,
+            "track_ns": round(_median_ns(stats, "track")),
+            "render_ns": round(_median_ns(stats, "render")),
+            "persona": names.index(self._cues.at(now)[0]),
+            "state": _STATE[pacer.state] if pacer.state is not None else 0,
+            "refused": pacer.refused,
+            "leaks": stats.events["leaks"],
+        }
+
+    def _figures(self) -> dict[str, Any]:
+        return {**self._cells(now_ns()), **self._pipeline.stats.summary()}
+
+
+def _median_ns(stats: Any, stage: str) -> float:
+    return float(stats.stages[stage].percentile(50)) if stage in stats.stages else 0.0
+
+
+def _make_tracker() -> Any:
+    from obs_portrait.face.tracker import FaceTracker
+
+    return FaceTracker()
