@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -123,6 +124,10 @@ class FacePipeline:
         self.stats.origins[out.origin] += 1
         return out
 
+    def close(self) -> None:
+        """Releases the tracker. The engines belong to whoever prepared them. Never raises."""
+        _close(self._tracker)
+
     def _take_turn(self, captured_ns: int) -> None:
         due = [face for at, face in self._next if at <= captured_ns]
         if due:
@@ -149,10 +154,13 @@ class FacePipeline:
 
     def _renew_tracker(self) -> None:
         try:
-            self._tracker = self._make_tracker()
-            self.stats.events["tracker_renewed"] += 1
+            renewed = self._make_tracker()
         except Exception:  # the old one is tried on
             self.stats.events["tracker_errors"] += 1
+            return
+        _close(self._tracker)
+        self._tracker = renewed
+        self.stats.events["tracker_renewed"] += 1
 
     def _admit(self, result: object, frame: CameraFrame) -> PersonaFrame:
         before = self.guard.leaks, self.guard.rejected
@@ -230,6 +238,11 @@ class _Engine:
             self._renewed = self._face.renew()
         except Exception:  # tried again after the pause
             self._renewed = None
+
+
+def _close(tracker: Tracker) -> None:
+    with contextlib.suppress(Exception):
+        getattr(tracker, "close", lambda: None)()
 
 
 def _read_only(frame: CameraFrame) -> CameraFrame:
