@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from obs_portrait.errors import PipelineError
 
 if TYPE_CHECKING:  # importing this module stays light: everything heavy is imported in `render`
-    from obs_portrait.face.settings import FaceSettings
     from obs_portrait.media.sources.base import AudioSource, VideoSource
+    from obs_portrait.persona.profile import Profile
     from obs_portrait.pipeline.offline import Result
-    from obs_portrait.pipeline.prepare import Role
-    from obs_portrait.voice.settings import VoiceSettings
 
 __all__ = ["PERFORMANCE", "render"]
 
@@ -67,7 +65,7 @@ def render(
     reference: Reference = "best" if find_best_frame else "calibrate" if best_frame is None else best_frame
     video, audio = _sources(driving)
     job = Job(
-        persona=_role(persona, source, engine, {"motion": motion, "adapt_scale": adapt_scale}),
+        persona=_persona(persona, source, {"engine": engine, "motion": motion, "adapt_scale": adapt_scale}),
         video=video,
         audio=audio,
         out=Path(out),
@@ -102,39 +100,17 @@ def _sources(
 _PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 
 
-def _role(persona: str | None, source: str | Path | None, engine: str | None, changes: dict[str, Any]) -> Role:
+def _persona(persona: str | None, source: str | Path | None, changes: dict[str, Any]) -> Profile:
     """The persona as the options change it."""
-    from obs_portrait.pipeline.prepare import Role
-
-    if persona is None and source is None:
-        raise PipelineError("Who shall it be? Give a persona's name or a source picture.")
-    if persona is None:
-        path = Path(str(source))
-        return Role(path.stem, _face(None, engine, changes), _disguise(), path)
+    from obs_portrait.persona.profile import from_picture
     from obs_portrait.persona.store import load
 
-    profile = load(persona)
-    portrait = profile.portrait_path if source is None else Path(source)
-    return Role(profile.name, _face(profile.face, engine, changes), profile.voice, portrait)
-
-
-def _face(base: FaceSettings | None, engine: str | None, changes: dict[str, Any]) -> FaceSettings:
-    """The face settings of a profile (or the defaults) with another engine or other values."""
-    from obs_portrait.face.engine import engine_class
-    from obs_portrait.face.settings import FaceSettings
-
-    name = engine or (base.engine if base is not None else FaceSettings().engine)
-    model = engine_class(name).settings_model
-    values: dict[str, Any] = {}
-    if base is not None:
-        known = model.model_fields if base.engine == name else FaceSettings.model_fields
-        values = {key: value for key, value in base.model_dump().items() if key in known}
-    values |= {key: value for key, value in changes.items() if value is not None} | {"engine": name}
-    return model.model_validate(values)
-
-
-def _disguise() -> VoiceSettings:
-    """The voice of a source picture that is no persona: nobody's in particular, and not the speaker's."""
-    from obs_portrait.voice.dsp.settings import DspSettings
-
-    return DspSettings(pitch_hz=140.0, pitch_range=0.9, formant=0.88)
+    profile = load(persona) if persona is not None else None
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if source is not None:
+        return from_picture(Path(source), profile, **changes)
+    if profile is None:
+        raise PipelineError("Who shall it be? Give a persona's name or a source picture.")
+    if changes:
+        return from_picture(profile.portrait_path, profile, **changes).model_copy(update={"name": profile.name})
+    return profile

@@ -19,7 +19,7 @@ from obs_portrait.pipeline.guard import Look
 from obs_portrait.voice.converter import VoiceConverter, converter_class
 from obs_portrait.voice.settings import VoiceSettings
 
-__all__ = ["Persona", "PreparedFace", "PreparedVoice", "Role", "fit", "prepare_face", "prepare_voice"]
+__all__ = ["Persona", "PreparedFace", "PreparedVoice", "fit", "prepare_face", "prepare_voice"]
 
 REVEAL = "reveal"
 """What a profile must name as its engine (or converter) to say that the real person may be seen (or heard)."""
@@ -36,16 +36,6 @@ class Persona(Protocol):
     def voice(self) -> VoiceSettings: ...
     @property
     def portrait_path(self) -> Path: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """A persona that is in no profile: somebody's picture with a profile's settings (``--source``)."""
-
-    name: str
-    face: FaceSettings
-    voice: VoiceSettings
-    portrait_path: Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
