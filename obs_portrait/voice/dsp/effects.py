@@ -60,7 +60,7 @@ def _read(ring: NDArray[np.float64], at: int, delay: float) -> float:
     whole = int(delay)
     part = delay - whole
     first, second = ring[(at - whole) & (ECHO_RING - 1)], ring[(at - whole - 1) & (ECHO_RING - 1)]
-    return first + part * (second - first)
+    return float(first + part * (second - first))
 
 
 @compiled

@@ -37,7 +37,7 @@ def random_unit(state: DspState) -> float:
 
 
 @compiled
-def _lay(
+def _lay(  # noqa: PLR0917 - compiled code has no keyword arguments
     state: DspState,
     out: NDArray[np.float64],
     at: int,
@@ -96,7 +96,7 @@ def _nearest(state: DspState, at: int) -> int:
         if other > distance:
             break
         best, distance = s.marks - k, other
-    return best
+    return int(best)
 
 
 @compiled
@@ -109,11 +109,13 @@ def _ratio(state: DspState, tables: Tables, period: float) -> float:
     own = math.log2(48000.0 / period)
     ratio = 2.0 ** (target + tables.range * (own - source) - own)
     ratio = min(max(ratio, RATIO_LOW), RATIO_HIGH)
-    return min(max(ratio, period / LONGEST), period / SHORTEST)
+    return float(min(max(ratio, period / LONGEST), period / SHORTEST))
 
 
 @compiled
-def _breathe(state: DspState, tables: Tables, start: int, span: float, m: int, part: float, width: float) -> None:
+def _breathe(  # noqa: PLR0917
+    state: DspState, tables: Tables, start: int, span: float, m: int, part: float, width: float
+) -> None:
     """Lays grains of random sign and spacing: the envelope of the vocal tract without its periodicity."""
     place = 0.0
     count = span / BREATH_STEP

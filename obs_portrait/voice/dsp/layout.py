@@ -16,9 +16,9 @@ __all__ = [
     "BLOCK",
     "DELAY",
     "FRAME",
-    "LATENCY",
     "LAG_MAX",
     "LAG_MIN",
+    "LATENCY",
     "MARKS",
     "PERIODS",
     "RATE",
@@ -32,9 +32,10 @@ RATE: Final = 48_000
 BLOCK: Final = 48
 """The internal grid, 1 ms: all decisions fall on it, whatever blocks the host sends."""
 DELAY: Final = 1392
-"""Samples (29 ms) between a block's arrival and its place in the overlap-add being complete. A grain of half-width h, read
-at step alpha, needs h samples of look-ahead and begins h / alpha samples before its mark, so the longest full
-half-width is (DELAY - BLOCK) / (1 + 1 / alpha): 14 ms, or two periods at 71 Hz, for alpha = 1."""
+"""Samples (29 ms) between a block's arrival and its place in the overlap-add being complete.
+
+A grain of half-width h, read at step alpha, needs h samples of look-ahead and begins h / alpha samples before its mark,
+so the longest full half-width is (DELAY - BLOCK) / (1 + 1 / alpha): 14 ms, or two periods at 71 Hz, for alpha = 1."""
 LATENCY: Final = DELAY + BLOCK
 """Total constant delay in samples (30 ms): grains (the filling of the grid is part of it) and one block of look-ahead
 for the limiter. It does not depend on the settings, so that sound and picture stay aligned when the persona changes."""

@@ -185,7 +185,7 @@ def period_at(state: DspState, position: int) -> float:
     if guess == 0.0:
         guess = 400.0
     place = (position + 16.0 + 2.0 * WINDOW + 0.5 * guess) / FRAME - 1.0
-    # one more round with the period found there
+    # Once more with the period found there.
     k = min(max(math.floor(place + 0.5), 0), s.frames - 1)
     k = max(k, s.frames - PERIODS + 8)
     found = periods[k & (PERIODS - 1)]
@@ -193,12 +193,12 @@ def period_at(state: DspState, position: int) -> float:
         place += 0.5 * (found - guess) / FRAME
     k = math.floor(place)
     if k >= s.frames - 1:
-        return periods[(s.frames - 1) & (PERIODS - 1)]
+        return float(periods[(s.frames - 1) & (PERIODS - 1)])
     k = max(k, s.frames - PERIODS + 8)
     if k < 0:
-        return periods[0]
+        return float(periods[0])
     share = min(max(place - k, 0.0), 1.0)
     first, second = periods[k & (PERIODS - 1)], periods[(k + 1) & (PERIODS - 1)]
     if first > 0.0 and second > 0.0 and abs(math.log2(first / second)) < 0.4:
-        return first * (second / first) ** share
-    return first if share < 0.5 else second
+        return float(first * (second / first) ** share)
+    return float(first if share < 0.5 else second)

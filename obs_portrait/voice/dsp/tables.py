@@ -99,7 +99,7 @@ def build(settings: DspSettings) -> Tables:
         robot=float(settings.robot),
         shimmer=float(settings.shimmer),
         hall=float(settings.hall),
-        hall_gains=10.0 ** (-3.0 * lengths / (RATE * float(settings.hall_s))),
+        hall_gains=np.asarray(10.0 ** (-3.0 * lengths / (RATE * float(settings.hall_s))), np.float64),
         hall_lengths=lengths,
         sections=equaliser_sections(settings.equaliser),
         gain=10.0 ** (settings.gain_db / 20.0),
