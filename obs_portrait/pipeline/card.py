@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +12,8 @@ __all__ = ["draw_card"]
 
 def draw_card(canvas: Canvas) -> NDArray[np.uint8]:
     """A dark card with the outline of a bust, (height, width, 3) uint8 RGB. Made of nothing but numbers."""
+    import cv2  # here: the audio process loads this module, and nothing of the picture
+
     width, height = canvas.width, canvas.height
     shade = np.linspace(46, 24, height, dtype=np.float32)[:, None, None] * np.array([0.86, 0.93, 1.1], np.float32)
     card = np.ascontiguousarray(np.broadcast_to(shade, (height, width, 3)).astype(np.uint8))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +32,8 @@ _QUIET: Final = 10 ** (-55 / 20)  # RMS of pre-emphasised sound: below it there 
 
 def _sketch(image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     """(H, W, 3) uint8 -> normalised (32, 32) thumbnail of the green channel (so RGB and BGR agree), None if flat."""
+    import cv2  # here: the audio process loads this module, and nothing of the picture
+
     step = max(1, min(image.shape[:2]) // 240)
     green = np.ascontiguousarray(image[::step, ::step, 1])
     small = cv2.resize(green, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)

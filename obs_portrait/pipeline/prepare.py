@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -110,6 +109,8 @@ def prepare_voice(persona: Persona) -> PreparedVoice:
 
 def fit(image: NDArray[np.uint8], canvas: Canvas) -> NDArray[np.uint8]:
     """`image` scaled and cropped about its centre to fill the canvas; (height, width, 3) uint8, a new array."""
+    import cv2  # here: the audio process loads this module, and nothing of the picture
+
     height, width = image.shape[:2]
     scale = max(canvas.width / width, canvas.height / height)
     size = max(canvas.width, round(width * scale)), max(canvas.height, round(height * scale))

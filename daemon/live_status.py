@@ -1,0 +1,115 @@
+"""What the terminal shows of a live session: one line that is always there, sentences above it, a table at the end."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from obs_portrait.pipeline.live.messages import Notice
+    from obs_portrait.pipeline.live.session import LiveSession
+    from obs_portrait.pipeline.live.status import LiveReport, LiveStatus
+
+__all__ = ["LiveLine", "summary"]
+
+_COLOURS = {"live": "green", "revealed": "red", "source lost": "red", "portrait": "yellow", "card": "yellow"}
+
+
+class LiveLine:
+    """The status line; without a terminal only the sentences are printed."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._live.is_started:
+            self._live.stop()
+
+    def waiting(self, personas: list[str]) -> None:
+        """Before the show."""
+        self._show(Text(f"Preparing {', '.join(personas)} …"))
+
+    def notice(self, notice: Notice) -> None:
+        """A sentence of the session, above the line. Called from its thread."""
+        self._console.print(Text(notice.text, style="yellow" if notice.problem else "green"))
+
+    def notice_text(self, text: str) -> None:
+        """A sentence of our own."""
+        self._console.print(Text(text))
+
+    def watch(self, session: LiveSession, seconds: float | None) -> None:
+        """Shows the session until it ends by itself or the time is over."""
+        end = None if seconds is None else seconds
+        shown = 0.0
+        step = 0.25
+        while end is None or shown < end:
+            wait = step if end is None else min(step, end - shown)
+            if session.wait(wait):
+                return
+            shown += wait
+            self._show(_line(session.status()))
+
+    def _show(self, text: Text) -> None:
+        if self._live.is_started:
+            self._live.update(text, refresh=True)
+
+
+def _line(status: LiveStatus) -> Text:
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(f" {status.persona} ", style="bold")
+    text.append(f"{status.state:<11}", style=_COLOURS.get(status.state, ""))
+    cells = status.video.cells
+    text.append(f" {status.fps:4.1f} fps  picture {status.video.latency_ms:4.0f} ms")
+    if status.audio is not None:
+        text.append(f"  voice {status.audio.latency_ms:3.0f} ms")
+        if status.skew_ms is not None:
+            text.append(f"  skew {status.skew_ms:+.0f} ms")
+        text.append(f"  late blocks {status.audio.cells.get('late', 0)}")
+    text.append(f"  dropped {cells.get('frames_dropped', 0)}")
+    if status.reference is not None:
+        text.append(f"  reference {status.reference[0]:.2f} (best {status.reference[1]:.2f})", style="cyan")
+    return text
+
+
+def summary(report: LiveReport) -> None:
+    """The final table."""
+    table = Table(title="live session", show_header=False, title_justify="left")
+    video, audio = report.video, report.audio
+
+    def row(name: str, value: object) -> None:
+        table.add_row(name, str(value))
+
+    row("time", f"{report.seconds:.1f} s, {len(report.cues)} switches")
+    row("pictures", f"{video.get('from_engine', 0)} from the engine, {video.get('frames_out', 0)} written")
+    stand_ins = video.get("held", 0) + video.get("portraits", 0) + video.get("cards", 0)
+    row("stand-ins", f"{stand_ins}, frames without a face {video.get('lost_faces', 0)}")
+    row("camera frames dropped", video.get("frames_dropped", 0))
+    row("picture capture -> sink", _latency(video))
+    if audio is not None:
+        row("voice capture -> sink", _latency(audio))
+        p50, p99 = audio.get("process_p50_ns", 0) / 1e6, audio.get("process_p99_ns", 0) / 1e6
+        row("voice per 10 ms block", f"p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+        row("late blocks", f"{audio.get('late', 0)} of {audio.get('blocks', 0)}")
+        if report.skew_ms is not None:
+            row("A/V skew at the sinks", f"{report.skew_ms:+.1f} ms")
+    row("restarts", video.get("restarts", 0) + (audio or {}).get("restarts", 0))
+    row("leaks stopped", sum(part.get(key, 0) for part in (video, audio or {}) for key in ("leaks", "refused")))
+    if report.recording is not None:
+        row("recording", report.recording)
+    Console(stderr=True).print(table)
+
+
+def _latency(cells: dict[str, int] | object) -> str:
+    get = cells.get if isinstance(cells, dict) else (lambda *_: 0)
+    return f"median {get('latency_ns', 0) / 1e6:.0f} ms, p95 {get('latency_p95_ns', 0) / 1e6:.0f} ms"

@@ -1,0 +1,106 @@
+"""The preview window: the persona, and what the streamer wants to know, drawn over a copy that goes nowhere else.
+
+The window shows persona frames. Two things may be drawn over them, in this window and in no other sink: statistics and
+help, which are text; and, only while the key O has switched it on, the overlay for finding the right pose: the
+camera's picture under the persona's portrait, as avatarify shows it. A red line of text says so while it is on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from obs_portrait.face.types import Observation
+from obs_portrait.media.types import CameraFrame
+from obs_portrait.pipeline.live.keys import HELP, Action
+
+__all__ = ["Preview", "View"]
+
+_WHITE, _RED, _BLACK = (255, 255, 255), (255, 70, 70), (0, 0, 0)
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is switched on. opacity: of the persona's portrait over the camera, 0 to 1."""
+
+    overlay: bool = False
+    opacity: float = 0.5
+    statistics: bool = False
+    help: bool = False
+
+    def after(self, action: Action) -> View:
+        """The view after a key; the same view for keys that are not about the view."""
+        match action:
+            case Action.OVERLAY:
+                return replace(self, overlay=not self.overlay)
+            case Action.FAINTER:
+                return replace(self, opacity=max(0.0, round(self.opacity - 0.05, 2)))
+            case Action.STRONGER:
+                return replace(self, opacity=min(1.0, round(self.opacity + 0.05, 2)))
+            case Action.STATISTICS:
+                return replace(self, statistics=not self.statistics)
+            case Action.HELP:
+                return replace(self, help=not self.help)
+            case _:
+                return self
+
+
+class Preview:
+    """Draws the window's picture from a persona frame's. Lives in the pacer's thread."""
+
+    def __init__(self, figures: Callable[[], list[str]]) -> None:
+        """`figures`: lines of statistics."""
+        self.view = View()
+        self.note = ""
+        """One line at the bottom: the reference search's figures, for instance."""
+        self._figures = figures
+        self._camera: tuple[CameraFrame, Observation | None] | None = None
+        self.still: Picture | None = None
+        """The portrait of the persona on stage."""
+
+    def look(self, camera: CameraFrame, observation: Observation | None) -> None:
+        """Called by the engine's thread. The camera's picture is kept only while the overlay is on."""
+        self._camera = (camera, observation) if self.view.overlay else None
+
+    def draw(self, picture: Picture) -> Picture:
+        """(H, W, 3) uint8 RGB in; the same object if nothing is switched on, else a new picture of the same size."""
+        view, camera = self.view, self._camera
+        if not (view.overlay or view.statistics or view.help or self.note):
+            return picture
+        out = self._overlaid(picture, *camera) if view.overlay and camera is not None else picture.copy()
+        line = max(14, out.shape[0] // 26)
+        if view.overlay:
+            _text(out, "OVERLAY: camera shown in this window only", line, _RED)
+        rows = (self._figures() if view.statistics else []) + (list(HELP) if view.help else [])
+        for number, row in enumerate(rows):
+            _text(out, row, line * (number + 2 + int(view.overlay)), _WHITE)
+        if self.note:
+            _text(out, self.note, out.shape[0] - line // 2, _WHITE)
+        return out
+
+    def _overlaid(self, picture: Picture, camera: CameraFrame, observation: Observation | None) -> Picture:
+        height, width = picture.shape[:2]
+        tall, wide = camera.image.shape[:2]
+        scale = max(width / wide, height / tall)
+        size = (max(width, round(wide * scale)), max(height, round(tall * scale)))
+        x, y = (size[0] - width) // 2, (size[1] - height) // 2
+        under = cv2.resize(camera.image, size, interpolation=cv2.INTER_LINEAR)[y : y + height, x : x + width]
+        over = self.still if self.still is not None and self.still.shape == picture.shape else picture
+        out = np.asarray(cv2.addWeighted(over, self.view.opacity, under, 1.0 - self.view.opacity, 0.0), np.uint8)
+        if observation is not None:
+            points = observation.landmarks[:, :2] * scale - (x, y)
+            inside = ((points >= 0) & (points < (width - 1, height - 1))).all(axis=1)
+            at = np.rint(points[inside]).astype(np.intp)
+            out[at[:, 1], at[:, 0]] = (90, 255, 160)
+        return out
+
+
+def _text(out: Picture, text: str, y: int, colour: tuple[int, int, int]) -> None:
+    size = max(0.35, out.shape[0] / 1100)
+    for shade, thick in ((_BLACK, 3), (colour, 1)):
+        cv2.putText(out, text, (8, y), cv2.FONT_HERSHEY_SIMPLEX, size, shade, thick, cv2.LINE_AA)
