@@ -39,6 +39,7 @@ class DspConverter(VoiceConverter["DspState"]):
 
     def prepare(self, settings: VoiceSettings) -> None:
         from obs_portrait.voice.dsp.layout import LATENCY
+        from obs_portrait.voice.dsp.loop import run
         from obs_portrait.voice.dsp.tables import build
 
         if not isinstance(settings, DspSettings):
@@ -47,6 +48,7 @@ class DspConverter(VoiceConverter["DspState"]):
                 'set converter = "dsp" in the [voice] section of the profile.'
             )
         self._tables = build(settings)
+        self._run = run
         self.latency = LATENCY
         self.process(self.new_state(), np.zeros(LATENCY, np.float32))  # compiles, and warms the caches
 
@@ -56,8 +58,8 @@ class DspConverter(VoiceConverter["DspState"]):
         return new_state()
 
     def process(self, state: DspState, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        from obs_portrait.voice.dsp.loop import run
-
-        out = np.empty(samples.shape, np.float32)
-        run(state, self._tables, np.ascontiguousarray(samples, np.float32), out)
+        out = np.array(samples, np.float32)  # always of one kind (writable, contiguous): compiled for once
+        if out.ndim != 1:
+            raise VoiceError(f"A voice is one row of mono samples, not an array of shape {out.shape}.")
+        self._run(state, self._tables, out)
         return out

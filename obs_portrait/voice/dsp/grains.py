@@ -12,13 +12,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from obs_portrait.voice.dsp.chance import random_unit
 from obs_portrait.voice.dsp.jit import compiled
 from obs_portrait.voice.dsp.layout import BLOCK, DELAY, MARKS, OVERLAP, DspState
 from obs_portrait.voice.dsp.marks import UNVOICED_STEP, add_mark, ring_place
 from obs_portrait.voice.dsp.pitch import period_at
 from obs_portrait.voice.dsp.tables import Tables
 
-__all__ = ["lay_grains", "random_unit"]
+__all__ = ["lay_grains"]
 
 SHORTEST, LONGEST = 48.0, 1200.0
 """Periods that may leave, in samples: 1000 Hz to 40 Hz."""
@@ -26,14 +27,6 @@ RATIO_LOW, RATIO_HIGH = 0.4, 2.5
 """Pitch ratios beyond these sound broken."""
 BREATH_STEP = 72.0
 """Samples (1.5 ms) between the grains of breath."""
-
-
-@compiled
-def random_unit(state: DspState) -> float:
-    """Next number in [0, 1) of a 64-bit congruential generator (Knuth's MMIX constants) that is part of the state."""
-    s = state.scalars[0]
-    s.random = s.random * 6364136223846793005 + 1442695040888963407
-    return float(s.random >> 40) / 16777216.0
 
 
 @compiled

@@ -59,17 +59,17 @@ def _step(state: DspState, tables: Tables) -> None:
     limit(state, tables)
 
 
-def _build(sources: str) -> Callable[[DspState, Tables, NDArray[np.float32], NDArray[np.float32]], None]:
+def _build(sources: str) -> Callable[[DspState, Tables, NDArray[np.float32]], None]:
     @cached
-    def run(state: DspState, tables: Tables, samples: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        """Feeds `samples` and fills `out`, both (n,) float32."""
+    def run(state: DspState, tables: Tables, samples: NDArray[np.float32]) -> None:
+        """Converts (n,) float32 `samples` in place."""
         _ = sources  # part of the cache's key
         s = state.scalars[0]
         fill = s.fill
         for i in range(samples.size):
             x = samples[i]
             state.pending[fill] = min(max(x, -1.0), 1.0) if not math.isnan(x) else 0.0
-            out[i] = state.ready[fill]
+            samples[i] = state.ready[fill]
             fill += 1
             if fill == BLOCK:
                 fill = 0

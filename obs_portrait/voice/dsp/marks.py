@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from obs_portrait.voice.dsp.chance import random_unit
 from obs_portrait.voice.dsp.jit import compiled, summing
 from obs_portrait.voice.dsp.layout import MARKS, RING, DspState
 from obs_portrait.voice.dsp.pitch import period_at
@@ -59,15 +60,6 @@ def _loudest(state: DspState, start: int, stop: int, reach: int) -> int:
 
 
 @compiled
-def _hash(position: int) -> float:
-    """A number in [-1, 1) that depends on the position alone."""
-    h = (position * 2654435761) & 0xFFFFFFFF
-    h = ((h ^ (h >> 15)) * 2246822519) & 0xFFFFFFFF
-    h ^= h >> 13
-    return h / 2147483648.0 - 1.0
-
-
-@compiled
 def add_mark(state: DspState) -> bool:
     """Sets the mark after the last one if the sound that it needs has arrived; says whether it did."""
     s = state.scalars[0]
@@ -77,9 +69,9 @@ def add_mark(state: DspState) -> bool:
     ahead = old if old > 0.0 else float(UNVOICED_STEP)
     period = period_at(state, at + int(0.5 * ahead if old > 0.0 else ahead))
     if period == 0.0:
-        step = UNVOICED_STEP + int(0.2 * UNVOICED_STEP * _hash(at))
-        if at + step + UNVOICED_STEP + UNVOICED_STEP // 2 > s.now:
+        if at + 3 * UNVOICED_STEP > s.now:
             return False
+        step = UNVOICED_STEP + int(0.4 * UNVOICED_STEP * (random_unit(state) - 0.5))
         state.mark_at[new], state.mark_part[new], state.mark_period[new] = at + step, 0.0, 0.0
         s.marks += 1
         return True

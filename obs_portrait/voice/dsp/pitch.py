@@ -175,30 +175,29 @@ def track(state: DspState, tables: Tables) -> None:
 def period_at(state: DspState, position: int) -> float:
     """Period in samples at an absolute position, 0 where the sound is unvoiced.
 
-    The newest frame speaks for the middle of its two windows, `16 + 2 * WINDOW + period / 2` samples before its end.
-    Between two voiced frames the logarithm is interpolated.
+    A frame speaks for the middle of its two windows, `16 + 2 * WINDOW + period / 2` samples before its end. Between
+    two voiced frames the logarithm is interpolated.
     """
     s, periods = state.scalars[0], state.periods
     if s.frames == 0:
         return 0.0
-    guess = periods[(s.frames - 1) & (PERIODS - 1)]
+    newest = s.frames - 1
+    oldest = min(newest, PERIODS - 8)  # in frames before the newest, as everything here
+    guess = periods[newest & (PERIODS - 1)]
     if guess == 0.0:
         guess = 400.0
-    place = (position + 16.0 + 2.0 * WINDOW + 0.5 * guess) / FRAME - 1.0
+    back = ((s.frames * FRAME - position) - 16.0 - 2.0 * WINDOW - 0.5 * guess) / FRAME
     # Once more with the period found there.
-    k = min(max(math.floor(place + 0.5), 0), s.frames - 1)
-    k = max(k, s.frames - PERIODS + 8)
-    found = periods[k & (PERIODS - 1)]
+    found = periods[(newest - min(max(math.floor(back + 0.5), 0), oldest)) & (PERIODS - 1)]
     if found > 0.0:
-        place += 0.5 * (found - guess) / FRAME
-    k = math.floor(place)
-    if k >= s.frames - 1:
-        return float(periods[(s.frames - 1) & (PERIODS - 1)])
-    k = max(k, s.frames - PERIODS + 8)
-    if k < 0:
-        return float(periods[0])
-    share = min(max(place - k, 0.0), 1.0)
-    first, second = periods[k & (PERIODS - 1)], periods[(k + 1) & (PERIODS - 1)]
+        back += 0.5 * (guess - found) / FRAME
+    if back <= 0.0:
+        return float(periods[newest & (PERIODS - 1)])
+    later = math.floor(back)
+    if later >= oldest:
+        return float(periods[(newest - oldest) & (PERIODS - 1)])
+    share = back - later
+    first, second = periods[(newest - later - 1) & (PERIODS - 1)], periods[(newest - later) & (PERIODS - 1)]
     if first > 0.0 and second > 0.0 and abs(math.log2(first / second)) < 0.4:
-        return float(first * (second / first) ** share)
-    return float(first if share < 0.5 else second)
+        return float(second * (first / second) ** share)
+    return float(first if share > 0.5 else second)
