@@ -86,6 +86,7 @@ class EchoCheck:
     _REACH: Final = SAMPLE_RATE // 10
     _EVERY: Final = SAMPLE_RATE // 25
     _LEAST: Final = 64
+    _FEW: Final = 12.0
 
     def __init__(self) -> None:
         self._heard = np.zeros(self._WINDOW + self._REACH + 1, np.float32)
@@ -114,7 +115,10 @@ class EchoCheck:
         end = self._heard.size - delay
         a, b = np.diff(self._made[-count:]), np.diff(self._heard[end - count : end])
         power = float(np.dot(a, a)) * float(np.dot(b, b))
-        return power > (_QUIET**2 * count) ** 2 and float(np.dot(a, b)) ** 2 > ECHO_CORRELATION**2 * power
+        if power < (_QUIET**2 * count) ** 2 or float(np.dot(a, b)) ** 2 < ECHO_CORRELATION**2 * power:
+            return False
+        squares = b * b  # the first samples after silence: any two of them look alike
+        return float(squares.sum()) ** 2 > self._FEW * float(np.dot(squares, squares))
 
     def _matches_anywhere(self) -> bool:
         a, b = np.diff(self._made), np.diff(self._heard)
