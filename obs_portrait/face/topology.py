@@ -128,7 +128,7 @@ def canonical_vertices() -> NDArray[np.float32]:
 
 
 def triangles() -> NDArray[np.int32]:
-    """(898, 3) int32, read-only: vertex indices of the mesh's triangles; the mouth and the eyes are open."""
+    """(898, 3) int32, read-only: vertex indices of the mesh's triangles. They fill the mouth and the eyes too."""
     return _geometry()[1]
 
 
