@@ -1,0 +1,262 @@
+"""Self-reenactment: how well an engine redraws a clip from one of its own frames.
+
+The source frame becomes the portrait, the rest of the clip drives it, and every frame that the engine draws is compared
+with the frame that was there. Two baselines say what the figures are worth: the source as it is ("static"), and the
+source turned, scaled and moved so that its eye corners meet the target's ("similarity").
+
+Pictures are compared on the face box: the bounding box of the target's landmarks, a tenth wider on every side. The
+tracker drives in "video" mode, as on air, and scores in "image" mode, where it looks at every picture afresh. Driving
+and scoring with one tracker flatters engines that draw from landmarks; its own disagreement between the two modes is
+the floor of AKD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from obs_portrait.errors import FaceError
+from obs_portrait.face.engine import FaceEngine, engine_class
+from obs_portrait.face.metrics import IRIS, LIPS, akd, face_box, l1, psnr, ssim
+from obs_portrait.face.settings import FaceSettings
+from obs_portrait.face.topology import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
+from obs_portrait.face.tracker import FaceTracker
+from obs_portrait.face.types import Canvas, Observation, Portrait
+from obs_portrait.media.sources import open_video
+from obs_portrait.media.types import CameraFrame
+
+__all__ = ["FIGURES", "Sheet", "align", "evaluate", "evaluate_video", "mean_figures"]
+
+Picture = NDArray[np.uint8]
+
+FIGURES: Final = ("psnr", "ssim", "l1", "akd", "akd_lip", "akd_iris")
+"""dB, 0 to 1, levels of 255, and three times pixels at 256. The first two grow with quality, the others fall."""
+_CORNERS: Final = RIGHT_EYE_CORNERS + LEFT_EYE_CORNERS
+
+
+def align(source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(2, 3) float64: the similarity that brings the four eye corners of `source` onto those of `target` with the least
+    squared distance (both (478, 3) landmarks in pixels)."""
+    points = source[list(_CORNERS), :2].astype(np.float64) @ (1, 1j)
+    wanted = target[list(_CORNERS), :2].astype(np.float64) @ (1, 1j)
+    a, b = points - points.mean(), wanted - wanted.mean()
+    spread = float((np.abs(a) ** 2).sum())
+    turn = complex((a.conj() * b).sum() / spread) if spread > 0 else 1 + 0j  # scale and rotation as one number
+    shift = complex(wanted.mean() - turn * points.mean())
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+@dataclass(slots=True)
+class Sheet:
+    """A contact sheet: rows of target | static | similarity | engine, spread evenly over what was scored, without
+    knowing beforehand how much that will be."""
+
+    rows: int = 8
+    side: int = 256
+    _kept: list[Picture] = field(default_factory=list)
+    _stride: int = 1
+    _count: int = 0
+
+    def add(self, pictures: list[Picture]) -> None:
+        """One scored frame: pictures of one size."""
+        if self._count % self._stride == 0:
+            self._kept.append(np.hstack([_fit(picture, self.side) for picture in pictures]))
+            if len(self._kept) > 2 * self.rows:
+                del self._kept[1::2]
+                self._stride *= 2
+        self._count += 1
+
+    def picture(self) -> Picture:
+        """The sheet, (rows * side, 4 * side, 3) uint8 RGB. Raises `FaceError` if nothing was added."""
+        if not self._kept:
+            raise FaceError("There is no frame to put onto the contact sheet.")
+        chosen = np.linspace(0, len(self._kept) - 1, min(self.rows, len(self._kept))).round().astype(int)
+        return np.vstack([self._kept[index] for index in chosen])
+
+
+def _fit(picture: Picture, side: int) -> Picture:
+    height, width = picture.shape[:2]
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    out = np.zeros((side, side, 3), np.uint8)
+    x, y = (side - size[0]) // 2, (side - size[1]) // 2
+    out[y : y + size[1], x : x + size[0]] = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return out
+
+
+def _frames(video: Path) -> Iterator[CameraFrame]:
+    with open_video(str(video)) as source:
+        while (frame := source.read()) is not None:
+            yield frame
+
+
+def _source(video: Path, number: int) -> tuple[CameraFrame, Observation, Observation]:
+    """The source frame, its face as a portrait's ("image") and as a driver's ("video": the reference)."""
+    with FaceTracker("video") as driver, FaceTracker("image") as judge:
+        for frame in _frames(video):
+            observation = driver.track(frame.image, frame.captured_ns)
+            if frame.index == number:
+                portrait = judge.track(frame.image, 0)
+                if portrait is None:
+                    raise FaceError(f"{video}: frame {number} shows no face; name another one with --source-frame.")
+                return frame, portrait, observation or portrait
+    raise FaceError(f"{video}: there is no frame {number}; the first one is 0.")
+
+
+def _make_engine(
+    name: str, portrait: Portrait, reference: Observation, changes: dict[str, Any], canvas: Canvas
+) -> FaceEngine:
+    kind = engine_class(name)
+    if kind.reveals:
+        raise FaceError(f"The engine '{name}' shows the driver as it is; there is nothing to judge.")
+    if reason := kind.validate_environment():
+        raise FaceError(reason)
+    known = {"engine": name, "crop": "none", "smoothing": 0.0, "motion": "relative"}
+    settings: FaceSettings = kind.settings_model(**{**known, **changes})
+    engine = kind()
+    engine.prepare(portrait, settings, canvas)
+    engine.set_reference(reference)
+    return engine
+
+
+def _draw(
+    engine: FaceEngine, observation: Observation | None, frame: CameraFrame, last: Picture
+) -> tuple[Picture, bool]:
+    """The engine's picture; what the guard would hold (the last one) where there is no face or the engine fails."""
+    if observation is None:
+        return last, False
+    try:
+        out = engine.render(observation, frame if engine.needs_pixels else None)
+    except Exception:  # the contract: an engine may raise anything
+        return last, False
+    if out.shape != frame.image.shape:
+        raise FaceError(f"The engine '{engine.name}' draws {out.shape} where the canvas is {frame.image.shape}.")
+    return out, True
+
+
+class _Judge:
+    """Scores pictures of one clip against their targets."""
+
+    def __init__(self, source: CameraFrame, landmarks: NDArray[np.float32]) -> None:
+        self._tracker = FaceTracker("image")
+        self._source, self._landmarks = source.image, landmarks
+        self.scores: dict[str, list[dict[str, float]]] = {"engine": [], "static": [], "similarity": []}
+        self.lost = 0
+
+    def score(self, target: Picture, drawn: Picture) -> list[Picture] | None:
+        """Keeps the figures of one frame; None if no face is seen in the target."""
+        seen = self._tracker.track(target, 0)
+        if seen is None:
+            return None
+        height, width = target.shape[:2]
+        matrix = align(self._landmarks, seen.landmarks)
+        similar = np.asarray(
+            cv2.warpAffine(self._source, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8
+        )
+        left, top, right, bottom = face_box(seen.landmarks, width, height)
+        box = np.s_[top:bottom, left:right]
+        for name, picture in (("static", self._source), ("similarity", similar), ("engine", drawn)):
+            found = None if name == "static" else self._tracker.track(picture, 0)
+            self.lost += name == "engine" and found is None
+            # No face in the picture counts like a picture that never moved: failing must not flatter.
+            points = self._landmarks if found is None else found.landmarks
+            self.scores[name].append(
+                {
+                    "psnr": psnr(picture[box], target[box]),
+                    "ssim": ssim(picture[box], target[box]),
+                    "l1": l1(picture[box], target[box]),
+                    "akd": akd(points, seen.landmarks, width, height),
+                    "akd_lip": akd(points, seen.landmarks, width, height, LIPS),
+                    "akd_iris": akd(points, seen.landmarks, width, height, IRIS),
+                }
+            )
+        return [target, self._source, similar, drawn]
+
+    def close(self) -> None:
+        self._tracker.close()
+
+
+def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {key: fmean(row[key] for row in rows) for key in FIGURES}
+
+
+def evaluate_video(
+    video: Path,
+    *,
+    engine: str = "mesh",
+    source_frame: int = 0,
+    step: int = 1,
+    settings: dict[str, Any] | None = None,
+    sheet: Sheet | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> dict[str, Any]:
+    """Self-reenactment of one clip.
+
+    step: every so manieth frame is scored (the tracker sees all of them); the source frame itself never is. settings:
+    changes to the engine's settings. progress(done, total) is called after each frame read, total None if unknown.
+
+    Returns "video", "frames" (scored), the `FIGURES`, "baselines" {"static", "similarity"} with the same figures,
+    "held" (frames without an engine's picture; the one before is judged instead) and "lost" (engine's pictures in
+    which no face is found). Raises `FaceError` or `MediaError` with one sentence if the clip cannot serve.
+    """
+    if step < 1 or source_frame < 0:
+        raise FaceError("The step must be 1 or more, the source frame 0 or more.")
+    source, portrait, reference = _source(video, source_frame)
+    height, width = source.image.shape[:2]
+    worker = _make_engine(
+        engine, Portrait(source.image, portrait.landmarks, video.stem), reference, settings or {}, Canvas(width, height)
+    )
+    judge = _Judge(source, portrait.landmarks)
+    held = 0
+    try:
+        with FaceTracker("video") as driver, open_video(str(video)) as clip:
+            out = source.image
+            while (frame := clip.read()) is not None:
+                observation = driver.track(frame.image, frame.captured_ns)
+                if frame.image.shape != source.image.shape:
+                    raise FaceError(f"{video}: the picture changes size at frame {frame.index}; cut it there.")
+                # Engines may smooth over time, so they see every frame, scored or not.
+                out, drawn = _draw(worker, observation, frame, out)
+                if frame.index != source_frame and frame.index % step == 0:
+                    pictures = judge.score(frame.image, out)
+                    held += pictures is not None and not drawn
+                    if pictures is not None and sheet is not None:
+                        sheet.add(pictures)
+                if progress is not None:
+                    progress(frame.index + 1, clip.frame_count)
+    finally:
+        judge.close()
+        worker.close()
+    scored = judge.scores["engine"]
+    if not scored:
+        raise FaceError(f"{video}: no frame but the source shows a face; there is nothing to compare.")
+    return {
+        "video": str(video),
+        "frames": len(scored),
+        **_mean(scored),
+        "baselines": {name: _mean(judge.scores[name]) for name in ("static", "similarity")},
+        "held": held,
+        "lost": judge.lost,
+    }
+
+
+def mean_figures(videos: list[dict[str, Any]]) -> dict[str, Any]:
+    """Mean of the figures over clips (each clip counts the same), baselines included; "frames" is the sum."""
+    return {
+        "frames": sum(row["frames"] for row in videos),
+        **_mean(videos),
+        "baselines": {name: _mean([row["baselines"][name] for row in videos]) for name in ("static", "similarity")},
+    }
+
+
+def evaluate(videos: list[Path], **options: Any) -> dict[str, Any]:
+    """{"videos": [`evaluate_video` of each], "mean": `mean_figures`}; options as for `evaluate_video`."""
+    rows = [evaluate_video(Path(video), **options) for video in videos]
+    return {"videos": rows, "mean": mean_figures(rows)}
