@@ -202,7 +202,7 @@ def _unvoiced(state: DspState, tables: Tables, count: int) -> None:
     """Lays an unvoiced grain on its own mark, as wide as the way to its neighbours: noise and bursts stay in place."""
     s = state.scalars[0]
     m = count & (MARKS - 1)
-    alpha = tables.formant
+    alpha = tables.formant_noise
     if state.mark_at[m] < s.synth:  # from the mark that follows the last grain on
         while state.mark_at[(s.marks - 1) & (MARKS - 1)] < s.synth and add_mark(state):
             pass

@@ -15,7 +15,7 @@ from obs_portrait.voice.dsp.pitch import period_at
 __all__ = ["UNVOICED_STEP", "add_mark", "ring_place"]
 
 UNVOICED_STEP = 144
-"""Samples between unvoiced marks (3 ms), give or take a fifth."""
+"""Samples between unvoiced marks (3 ms), give or take 40%."""
 PULSE = 0.16
 """Half the share of a period that counts as the glottal pulse."""
 PULL = 0.5
@@ -71,7 +71,7 @@ def add_mark(state: DspState) -> bool:
     if period == 0.0:
         if at + 3 * UNVOICED_STEP > s.now:
             return False
-        step = UNVOICED_STEP + int(0.4 * UNVOICED_STEP * (random_unit(state) - 0.5))
+        step = UNVOICED_STEP + int(0.8 * UNVOICED_STEP * (random_unit(state) - 0.5))
         state.mark_at[new], state.mark_part[new], state.mark_period[new] = at + step, 0.0, 0.0
         s.marks += 1
         return True

@@ -14,12 +14,16 @@ from obs_portrait.voice.dsp.settings import Band, DspSettings
 __all__ = ["Tables", "build", "equaliser_sections"]
 
 
+UNLIKE = 1.04
+
+
 class Tables(NamedTuple):
     """What the loop reads. Frequencies as log2 of Hz, gains linear, times in samples."""
 
     taps: NDArray[np.float64]  # (33,) low-pass before decimation by 4
     high_pass: NDArray[np.float64]  # (5,) b0, b1, b2, a1, a2
     formant: float
+    formant_noise: float  # the same for unvoiced sound
     move_pitch: bool
     target_log2: float  # nan: the speaker's own median
     range: float
@@ -85,11 +89,17 @@ def _hall_lengths() -> NDArray[np.int64]:
 def build(settings: DspSettings) -> Tables:
     """The tables for `settings`."""
     lengths = _hall_lengths()
+    formant = float(settings.formant)
+    changed = settings.pitch_hz is not None or settings.pitch_range != 1.0 or settings.robot + settings.breath > 0.0
+    # A persona whose formants stay has other consonants all the same: copied ones are the speaker's own, and the guard
+    # would take them for the microphone.
+    formant_noise = UNLIKE if changed and UNLIKE > formant > 1.0 / UNLIKE else formant
     return Tables(
         taps=_low_pass(),
         # Rumble and direct current: they would upset the pitch tracker and shake the limiter.
         high_pass=np.array(_section("high_pass", 35.0, 0.0, math.sqrt(0.5))),
-        formant=float(settings.formant),
+        formant=formant,
+        formant_noise=formant_noise,
         move_pitch=settings.pitch_hz is not None or settings.pitch_range != 1.0 or settings.robot > 0.0,
         target_log2=math.log2(settings.pitch_hz) if settings.pitch_hz is not None else math.nan,
         range=float(settings.pitch_range) * (1.0 - float(settings.robot)),
