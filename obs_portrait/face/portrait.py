@@ -68,9 +68,7 @@ def load_sidecar(path: Path, width: int, height: int) -> NDArray[np.float32]:
             landmarks = np.array(archive["landmarks"], np.float32)
             size = [int(value) for value in np.ravel(archive["size"])]
     except KeyError as error:
-        raise FaceError(
-            f"{path}: the array {error} is missing; write `landmarks` (478, 3), `size` (2)."
-        ) from None
+        raise FaceError(f"{path}: the array {error} is missing; write `landmarks` (478, 3), `size` (2).") from None
     except Exception as error:  # a damaged zip raises many kinds
         raise FaceError(f"{path}: the landmarks cannot be read ({error}).") from error
     if landmarks.shape != (LANDMARKS, 3):

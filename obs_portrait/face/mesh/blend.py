@@ -51,4 +51,4 @@ def polygon_mask(points: NDArray[np.float64], window: Window, soft: float = 0.7)
     cv2.fillPoly(mask, [local.reshape(-1, 1, 2)], 255, cv2.LINE_AA, _SHIFT)
     if soft > 0:
         mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), soft), np.uint8)
-    return np.asarray(mask, np.float32) / 255
+    return np.asarray(mask, np.float32) / np.float32(255)

@@ -64,7 +64,9 @@ class MeshEngine(FaceEngine):
         self._mouth = MouthLayer(base, source, self._rest, settings) if settings.mouth == "auto" else None
         self._base = base
         # Compiles, and fills caches: the first frame on air is as fast as the rest.
-        rest = Observation(landmarks, np.zeros(52, np.float32), np.eye(4, dtype=np.float32), 1.0, canvas.width, canvas.height, 0)
+        rest = Observation(
+            landmarks, np.zeros(52, np.float32), np.eye(4, dtype=np.float32), 1.0, canvas.width, canvas.height, 0
+        )
         self.set_reference(rest)
         self.render(rest)
         self.set_reference(None)
@@ -82,12 +84,13 @@ class MeshEngine(FaceEngine):
         if not np.isfinite(self._points).all():
             raise FaceError("The head's motion has no finite form; the frame is skipped.")
         mapping = self._warp(self._points, self._texture, self._triangles, self._facing)
-        out = cv2.remap(base, mapping, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        empty = np.empty(0, np.float32)  # the map holds both coordinates
+        out = np.asarray(cv2.remap(base, mapping, empty, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
         if self._eyes is not None:
             self._eyes.draw(out, face)
         if self._mouth is not None:
             self._mouth.draw(out, face, head)
-        return np.ascontiguousarray(out, np.uint8)
+        return np.ascontiguousarray(out)
 
     def still(self) -> NDArray[np.uint8] | None:
         return None if self._base is None else self._base.copy()

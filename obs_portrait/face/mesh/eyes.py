@@ -132,7 +132,7 @@ def _draw(eye: _Eye, out: NDArray[np.uint8], face: NDArray[np.float64]) -> None:
         return
     a, b = face[eye.corners[0]], face[eye.corners[1]]
     ra, rb = eye.rest[eye.corners[0]], eye.rest[eye.corners[1]]
-    width, rest_width = np.linalg.norm(b - a), np.linalg.norm(rb - ra)
+    width, rest_width = float(np.linalg.norm(b - a)), float(np.linalg.norm(rb - ra))
     if width < 0.3 * rest_width or width > 4 * rest_width:
         return
     # Similarity from the canvas back to the portrait at rest, as a complex factor.
@@ -149,7 +149,9 @@ def _draw(eye: _Eye, out: NDArray[np.uint8], face: NDArray[np.float64]) -> None:
     corner = np.array([eye.window.x0, eye.window.y0], np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
-    def warp(texture: NDArray[np.generic], here: NDArray[np.float64], there: NDArray[np.float64], border: int) -> NDArray[np.float32]:
+    def warp(
+        texture: NDArray[np.uint8] | NDArray[np.float32], here: NDArray[np.float64], there: NDArray[np.float64], border: int
+    ) -> NDArray[np.float32]:
         offset = there - corner + linear @ (origin - here)
         matrix = np.c_[linear, offset]
         return np.asarray(cv2.warpAffine(texture, matrix, window.size, flags=flags, borderMode=border), np.float32)

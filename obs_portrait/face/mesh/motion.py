@@ -44,7 +44,9 @@ _SHUT: Final = 0.12
 _LAPLACIAN: Final = 0.35
 
 
-def openness(points: NDArray[np.float64], upper: tuple[int, ...], lower: tuple[int, ...], corners: tuple[int, int]) -> float:
+def openness(
+    points: NDArray[np.float64], upper: tuple[int, ...], lower: tuple[int, ...], corners: tuple[int, int]
+) -> float:
     """Mean gap between the lids as a share of the eye's width."""
     gap = np.linalg.norm(points[list(upper)] - points[list(lower)], axis=1)[1:-1].mean()
     return float(gap / (np.linalg.norm(points[corners[0]] - points[corners[1]]) + 1e-9))
@@ -61,7 +63,7 @@ def _smoothing_matrix() -> NDArray[np.float64]:
     matrix = (1 - _LAPLACIAN) * np.eye(count) + _LAPLACIAN * mean
     kept = list({*LIPS_INNER, *LIPS_OUTER, *LEFT_EYE, *RIGHT_EYE, *LEFT_BROW, *RIGHT_BROW})
     matrix[kept] = np.eye(count)[kept]
-    return matrix
+    return np.asarray(matrix)
 
 
 class _Steady:
@@ -123,9 +125,7 @@ class Motion:
         head = self._head(driver, start, seen, relative)
         return head.place(shape), replace(head, shape=shape)
 
-    def _fit_features(
-        self, delta: NDArray[np.float64], driver: Placement, start: Placement
-    ) -> NDArray[np.float64]:
+    def _fit_features(self, delta: NDArray[np.float64], driver: Placement, start: Placement) -> NDArray[np.float64]:
         """Lids by the ratio of openness, lips by the ratio of mouth widths: a large-eyed cartoon shuts its eyes too."""
         source = self.source.shape
         for (upper, lower, corners), irises in zip(EYES, (RIGHT_IRIS, LEFT_IRIS), strict=True):
@@ -150,9 +150,11 @@ class Motion:
             iris = list(irises)
             a, b = corners
             span = np.linalg.norm(start.shape[a] - start.shape[b]) + 1e-9
-            gaze = (driver.shape[iris[0]] - driver.shape[[a, b]].mean(0)) - (start.shape[iris[0]] - start.shape[[a, b]].mean(0))
+            gaze = (driver.shape[iris[0]] - driver.shape[[a, b]].mean(0)) - (
+                start.shape[iris[0]] - start.shape[[a, b]].mean(0)
+            )
             delta[iris] = delta[[a, b]].mean(0) + gaze * (width / span)
-        width = np.linalg.norm(source[61] - source[291]) / max(np.linalg.norm(start.shape[61] - start.shape[291]), 1e-3)
+        width = _mouth_width(source) / max(_mouth_width(start.shape), 1e-3)
         middle = delta[self._mouth].mean(0)
         delta[self._mouth] = middle + (delta[self._mouth] - middle) * float(np.clip(width, 0.75, 1.35))
         return delta
@@ -175,7 +177,7 @@ class Motion:
         grown = (driver.scale / start.scale) ** follow
         scale = source.scale * float(np.clip(grown, 0.6, 1.6))
         centre = source.place(pivot[None])[0] + follow * unit * np.array([shift[0], shift[1], 0.0])
-        vector = cv2.Rodrigues(R)[0].ravel()
+        vector = np.asarray(cv2.Rodrigues(R)[0], np.float64).ravel()
         vector = self._steady_pose(vector)
         centre_scale = self._steady_place(np.append(centre, scale))
         R = np.asarray(cv2.Rodrigues(vector)[0], np.float64)
@@ -192,6 +194,10 @@ class Motion:
         relative[1] = soft_limit(float(relative[1]), max(room_yaw, np.radians(12)))
         relative[0] = soft_limit(float(relative[0]), max(room_pitch, np.radians(10)))
         return np.asarray(cv2.Rodrigues(relative)[0] @ self.source.R)
+
+
+def _mouth_width(shape: NDArray[np.float64]) -> float:
+    return float(np.linalg.norm(shape[61] - shape[291]))
 
 
 def _uncross_lips(shape: NDArray[np.float64]) -> None:

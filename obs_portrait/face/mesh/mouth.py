@@ -1,5 +1,7 @@
-"""The mouth layer: teeth, tongue and depth behind the lips. A portrait with a closed mouth shows none of it, so it is
-drawn, in the light that the skin is seen to be in. Upper teeth are fixed to the head, lower teeth and tongue to the jaw.
+"""The mouth layer: teeth, tongue and depth behind the lips.
+
+A portrait with a closed mouth shows none of it, so it is drawn, in the light that the skin is seen to be in.
+Upper teeth are fixed to the head, lower teeth and tongue to the jaw.
 """
 
 from __future__ import annotations
@@ -87,7 +89,7 @@ class MouthLayer:
         # What lies near the lips lies in their shadow, and the upper lip's is the deeper one.
         sigma = max(0.8, 0.13 * height)
         shadow = np.asarray(cv2.GaussianBlur(mask, (0, 0), sigma))
-        fall = np.asarray(cv2.warpAffine(shadow, np.float64([[1, 0, 0], [0, 1, 0.12 * height]]), window.size))
+        fall = np.asarray(cv2.warpAffine(shadow, np.array([[1, 0, 0], [0, 1, 0.12 * height]]), window.size))
         inside *= (0.30 + 0.70 * np.clip(1.35 * np.minimum(shadow, fall), 0, 1))[..., None]
         amount = (mask * weight)[..., None]
         view = window.of(out)
@@ -97,7 +99,7 @@ class MouthLayer:
 def _chosen(colour: str | None, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
     """0 to 1 RGB of "#rrggbb", or the other colour."""
     if colour is None:
-        return np.clip(otherwise, 0.0, 1.0)
+        return np.asarray(np.clip(otherwise, 0.0, 1.0))
     return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
 
 
@@ -111,7 +113,7 @@ def _light(base: NDArray[np.uint8], rest: NDArray[np.float64]) -> NDArray[np.flo
         samples.append(base[y0 - 2 : y0 + 3, x0 - 2 : x0 + 3].reshape(-1, 3).mean(0) / 255)
     seen = np.median(samples, axis=0) / _SKIN
     grey = float(seen.mean())
-    return np.clip(0.5 * seen + 0.5 * grey, 0.3, 1.1)
+    return np.asarray(np.clip(0.5 * seen + 0.5 * grey, 0.3, 1.1))
 
 
 def _teeth(

@@ -99,7 +99,7 @@ class warp_map:  # noqa: N801 - used like a function
             full = self._cells
         else:
             size = (self._cells.shape[1] * self._step, self._cells.shape[0] * self._step)
-            full = cv2.resize(self._cells, size, interpolation=cv2.INTER_LINEAR)
+            full = np.asarray(cv2.resize(self._cells, size, interpolation=cv2.INTER_LINEAR), np.float32)
         edge = PAD * self._step
         width, height = self._size
         return np.ascontiguousarray(full[edge : edge + height, edge : edge + width])

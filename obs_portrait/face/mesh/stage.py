@@ -30,7 +30,7 @@ def stage(portrait: Portrait, settings: FaceSettings, canvas: Canvas) -> tuple[N
     face = float((high - low).max())
     if face < _MIN_FACE:
         raise FaceError(
-            f"{portrait.name}: the face is only {face:.0f} pixels large; use a picture where it has {_MIN_FACE} or more."
+            f"{portrait.name}: the face is only {face:.0f} pixels large; {_MIN_FACE} is the least; use another picture."
         )
     if settings.crop == "none":
         scale = min(canvas.width / width, canvas.height / height)
@@ -101,6 +101,6 @@ def _blur_behind(image: NDArray[np.uint8], landmarks: NDArray[np.float64]) -> ND
     mask = np.zeros((height, width), np.float32)
     cv2.ellipse(mask, (int(centre[0]), int(centre[1] - 0.1 * size[1])), (int(size[0]), int(size[1])), 0, 0, 360, 1, -1)
     cv2.ellipse(mask, (int(centre[0]), height), (int(1.8 * size[0]), int(height - centre[1])), 0, 0, 360, 1, -1)
-    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), size.max() / 8))[..., None]
+    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), size.max() / 8), np.float32)[..., None]
     soft = cv2.GaussianBlur(image, (0, 0), max(height, width) / 60)
     return np.asarray(image * mask + soft * (1 - mask) + 0.5, np.uint8)

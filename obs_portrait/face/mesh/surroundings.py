@@ -122,12 +122,10 @@ def _distance(polygon: NDArray[np.float64], points: NDArray[np.float64]) -> NDAr
     """Pixels from each point to the polygon, 0 inside."""
     contour = polygon.astype(np.float32).reshape(-1, 1, 2)
     signed = [cv2.pointPolygonTest(contour, (float(x), float(y)), True) for x, y in points]
-    return np.maximum(0.0, -np.asarray(signed))
+    return np.asarray(np.maximum(0.0, -np.asarray(signed)))
 
 
-def _layout(
-    oval: NDArray[np.float64], centre: NDArray[np.float64], width: int, height: int
-) -> NDArray[np.float64]:
+def _layout(oval: NDArray[np.float64], centre: NDArray[np.float64], width: int, height: int) -> NDArray[np.float64]:
     """Rings round the face, a grid over the rest, and the canvas' border (just outside it, so that it is covered)."""
     spacing = _GRID * max(1.0, min(width, height) / 512)
     rings = [centre + (oval - centre) * scale for scale in _RINGS]
@@ -155,9 +153,7 @@ def _layout(
     return np.asarray(points[(_distance(oval, points) > 2.0) | (points[:, 0] < 0) | (points[:, 1] < 0)])
 
 
-def _triangulate(
-    oval: NDArray[np.float64], points: NDArray[np.float64], width: int, height: int
-) -> NDArray[np.int32]:
+def _triangulate(oval: NDArray[np.float64], points: NDArray[np.float64], width: int, height: int) -> NDArray[np.int32]:
     """Delaunay triangles between the oval and the canvas' border, none inside the oval."""
     every = np.vstack([oval, points]).astype(np.float32)
     low = every.min(0) - 8
@@ -165,7 +161,7 @@ def _triangulate(
     plane = cv2.Subdiv2D((int(low[0]), int(low[1]), int(high[0] - low[0]) + 2, int(high[1] - low[1]) + 2))
     for x, y in every:
         plane.insert((float(x), float(y)))
-    corners = plane.getTriangleList().reshape(-1, 3, 2)
+    corners = np.asarray(plane.getTriangleList(), np.float32).reshape(-1, 3, 2)
     corners = corners[((corners > low) & (corners < high)).all((1, 2))]  # not those of the frame round the plane
     contour = oval.astype(np.float32).reshape(-1, 1, 2)
     found = []
@@ -178,6 +174,6 @@ def _triangulate(
     face = np.array(FACE_OVAL)
     triangles = np.array(found, np.int32)
     # Index of a vertex of the oval is the landmark's, the others follow the 468 of the face.
-    return np.where(triangles < len(face), face[np.minimum(triangles, len(face) - 1)], triangles - len(face) + 468).astype(
-        np.int32
-    )
+    return np.where(
+        triangles < len(face), face[np.minimum(triangles, len(face) - 1)], triangles - len(face) + 468
+    ).astype(np.int32)
