@@ -20,7 +20,7 @@ from obs_portrait.errors import PipelineError
 from obs_portrait.face.types import Canvas
 from obs_portrait.media.types import _SEAL, SAMPLE_RATE, CameraFrame, MicBlock, Origin, PersonaBlock, PersonaFrame
 from obs_portrait.pipeline.card import draw_card
-from obs_portrait.pipeline.likeness import COPY_DISTANCE, EchoCheck, copy_distance
+from obs_portrait.pipeline.likeness import COPY_DISTANCE, SAME_SCENE, EchoCheck, copy_distance
 
 __all__ = ["AudioGuard", "Look", "VideoGuard", "beside", "mix", "part"]
 
@@ -142,8 +142,8 @@ class VideoGuard:
         return ""
 
     def _is_still(self, camera: NDArray[np.uint8]) -> bool:
-        """The driver's picture *is* the persona's portrait: somebody animates a picture with itself."""
-        return self._still is not None and copy_distance(self._still, camera) < COPY_DISTANCE
+        """The driver's picture is (nearly) the persona's portrait: somebody animates a picture with itself."""
+        return self._still is not None and copy_distance(self._still, camera) < SAME_SCENE
 
 
 class AudioGuard:

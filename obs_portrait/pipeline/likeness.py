@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 
 from obs_portrait.media.types import SAMPLE_RATE
 
-__all__ = ["COPY_DISTANCE", "ECHO_CORRELATION", "EchoCheck", "copy_distance"]
+__all__ = ["COPY_DISTANCE", "ECHO_CORRELATION", "SAME_SCENE", "EchoCheck", "copy_distance"]
 
-COPY_DISTANCE: Final = 0.1
+COPY_DISTANCE: Final = 0.07
 """Two pictures nearer than this are one picture. The unit is the standard deviation of brightness: the value of
 `copy_distance` is the 90th percentile of the differences between the normalised thumbnails of both. Measured: resized,
-cropped, noisy and dimmed copies 0.00 to 0.05; two pictures of one driver 0.2 s apart 0.25 and more."""
+cropped, noisy and dimmed copies 0.00 to 0.05; personas of other people 0.9 and more."""
+
+SAME_SCENE: Final = 0.4
+"""A persona whose portrait is nearer than this to the camera picture is the driver, in the same place: then a good
+rendering *is* close to the camera picture, and that is no leak of anything that the portrait does not show."""
 
 ECHO_CORRELATION: Final = 0.985
 """Pre-emphasised output that correlates better than this with the microphone at one delay is the microphone."""
