@@ -64,7 +64,8 @@ def pitch_track(samples: ArrayLike, low: float = 60.0, high: float = 500.0) -> N
         power = np.abs(np.fft.rfft(signal, length, axis=-1)) ** 2
         return np.asarray(np.fft.irfft(power, length, axis=-1))
 
-    r, own = correlation(frames * window), correlation(window)
+    top = lags[-1] + 2
+    r, own = correlation(frames * window)[:, :top], correlation(window)[:top]
     loud = np.sqrt(np.mean(frames**2, axis=1))
     r = r / np.maximum(r[:, :1], 1e-12) / (own / own[0])
     inside = r[:, lags]

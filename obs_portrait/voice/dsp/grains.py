@@ -30,7 +30,7 @@ BREATH_STEP = 72.0
 
 
 @compiled
-def _lay(  # noqa: PLR0917 - compiled code has no keyword arguments
+def _lay(
     state: DspState,
     out: NDArray[np.float64],
     at: int,
@@ -106,7 +106,7 @@ def _ratio(state: DspState, tables: Tables, period: float) -> float:
 
 
 @compiled
-def _breathe(  # noqa: PLR0917
+def _breathe(
     state: DspState, tables: Tables, start: int, span: float, m: int, part: float, width: float
 ) -> None:
     """Lays grains of random sign and spacing: the envelope of the vocal tract without its periodicity."""
@@ -145,7 +145,8 @@ def _voiced(state: DspState, tables: Tables, count: int, period: float) -> None:
     ratio = _ratio(state, tables, period)
     alpha = tables.formant
     spacing = period / ratio
-    width = period / alpha
+    # Never much wider than a period, or the neighbours' pulses add echoes; never much narrower, or valleys open.
+    width = period * min(1.0, 1.1 / alpha)
     # It must fit between the sound that leaves next and the sound that came last.
     width = min(width, float(s.synth - (s.now - DELAY)), (s.now - mark - 3.0) / alpha)
     gain = math.sqrt(alpha / ratio)
@@ -183,7 +184,7 @@ def lay_grains(state: DspState, tables: Tables) -> None:
     due = s.now - DELAY + BLOCK
     while True:
         period = period_at(state, s.synth)
-        reach = period / alpha if period > 0.0 else 1.5 * UNVOICED_STEP
+        reach = period * min(1.0, 1.1 / alpha) if period > 0.0 else 1.5 * UNVOICED_STEP
         limit = float(DELAY - BLOCK) / (1.0 + alpha)
         if s.synth - min(reach, limit) - 2.0 >= due:
             return
