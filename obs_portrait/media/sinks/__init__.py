@@ -9,19 +9,16 @@ __all__ = ["AudioSink", "VideoSink", "open_audio", "open_video"]
 
 
 def open_video(spec: str) -> VideoSink:
-    """The live picture sink that `spec` names, not yet opened: "window", "virtualcam", "virtualcam:DEVICE", "null".
+    """The live picture sink that `spec` names, not yet opened: "virtualcam", "virtualcam:DEVICE", "null".
 
-    Raises `MediaError` for a spec that makes no sense.
+    The preview window answers to keys, so it belongs to `pipeline.live`. Raises `MediaError` for a spec that makes no
+    sense.
     """
     kind, _, rest = spec.partition(":")
     if kind == "null":
         from obs_portrait.media.sinks.null import NullVideoSink
 
         return NullVideoSink()
-    if kind == "window":
-        from obs_portrait.media.sinks.window import WindowSink
-
-        return WindowSink()
     if kind == "virtualcam":
         from obs_portrait.media.sinks.virtualcam import VirtualCameraSink
 

@@ -27,10 +27,6 @@ def open_video(spec: str) -> VideoSource:
         from obs_portrait.media.sources.screen import ScreenSource
 
         return ScreenSource(rest)
-    if kind == "fake-camera":
-        from obs_portrait.media.sources.fake import FakeCamera
-
-        return FakeCamera.from_spec(rest)
     if not spec:
         raise MediaError("No picture source was named; use camera:0, screen or the path of a video.")
     if Path(spec).suffix.lower() in _PICTURES:
@@ -49,10 +45,6 @@ def open_audio(spec: str) -> AudioSource:
         from obs_portrait.media.sources.microphone import MicrophoneSource
 
         return MicrophoneSource(rest or None)
-    if kind == "fake-mic":
-        from obs_portrait.media.sources.fake import FakeMicrophone
-
-        return FakeMicrophone.from_spec(rest)
     if spec == "silence":
         from obs_portrait.media.sources.still import SilenceSource
 

@@ -1,0 +1,60 @@
+"""The virtual camera. pyvirtualcam (GPL-2.0) is loaded here and nowhere else, inside the video process."""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from typing import Any, Final
+
+from obs_portrait.errors import MediaError
+from obs_portrait.media.sinks.base import VideoSink
+from obs_portrait.media.types import PersonaFrame
+
+__all__ = ["VirtualCameraSink"]
+
+_HELP: Final = {
+    "linux": "install and load v4l2loopback: sudo apt install v4l2loopback-dkms && "
+    "sudo modprobe v4l2loopback exclusive_caps=1 card_label='OBS Portrait'",
+    "win32": "install OBS Studio 26 or later, which brings a virtual camera, and start it once",
+    "darwin": "install OBS Studio 30 or later, start its virtual camera once and allow the extension",
+}
+
+
+class VirtualCameraSink(VideoSink):
+    """A camera that other programs see. The caller sets the pace."""
+
+    def __init__(self, device: str | None = None) -> None:
+        self._device = device
+        self.name = "virtual camera" if device is None else f"virtual camera {device}"
+        self._camera: Any = None
+
+    def _open(self, width: int, height: int, rate: Fraction) -> None:
+        try:
+            import pyvirtualcam
+        except ImportError as error:
+            raise MediaError(f"The virtual camera cannot be used: {error}. Reinstall pyvirtualcam.") from error
+        try:
+            self._camera = pyvirtualcam.Camera(
+                width, height, float(rate), fmt=pyvirtualcam.PixelFormat.RGB, device=self._device
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            reason = " ".join(str(error).split())
+            hint = _HELP.get(sys.platform, "install OBS Studio")
+            raise MediaError(f"There is no virtual camera to write to ({reason}); {hint}.") from error
+        self.name = f"virtual camera {self._camera.device}"
+        self._size = (height, width)
+
+    def _write(self, frame: PersonaFrame) -> None:
+        if self._camera is None:
+            raise MediaError(f"{self.name}: written to before it was opened.")
+        if frame.image.shape[:2] != self._size:
+            raise MediaError(f"{self.name}: the picture changed its size; restart with the new size.")
+        try:
+            self._camera.send(frame.image)
+        except (RuntimeError, OSError) as error:
+            raise MediaError(f"{self.name} is gone ({error}).") from error
+
+    def close(self) -> None:
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            camera.close()
