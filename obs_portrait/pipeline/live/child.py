@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,15 +54,13 @@ class Link:
             except OSError:
                 self.stopping.set()
 
-    def receive(self) -> list[Any]:
-        """All messages that have come, without waiting. The end of the pipe sets `stopping`."""
-        messages: list[Any] = []
+    def receive(self) -> Iterator[Any]:
+        """The messages that have come, one by one, without waiting. The end of the pipe sets `stopping`."""
         try:
             while self._pipe.poll():
-                messages.append(self._pipe.recv())
+                yield self._pipe.recv()
         except (EOFError, OSError):
             self.stopping.set()
-        return messages
 
     def wait(self, seconds: float) -> None:
         """Sleeps until a message comes, at most `seconds`."""
@@ -109,7 +107,7 @@ class Link:
 
     def _pipe_open(self) -> bool:
         """False when it is time to stop: the session has gone, or the first message to come is `Stop`."""
-        if any(isinstance(message, Stop) for message in self.receive()):
+        if any(isinstance(message, Stop) for message in list(self.receive())):
             self.stopping.set()
         return not self.stopping.is_set()
 

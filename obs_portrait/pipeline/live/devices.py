@@ -13,35 +13,48 @@ __all__ = ["audio_sink", "audio_source", "video_sink", "video_source"]
 
 
 def video_source(spec: VideoSourceSpec, epoch_ns: int, loop: bool) -> VideoSource:
-    """Not yet open; a file is paced as if it were a camera. Raises `MediaError` for a spec that means nothing."""
+    """Not yet open; a file is paced as if it were a camera, a still picture without end.
+
+    Raises `MediaError` for a spec that means nothing.
+    """
+    source = _video(spec)
+    if source.live:
+        return source
     if isinstance(spec, str):
-        if spec == "performance":
-            from obs_portrait.pipeline.performance import PerformanceVideoSource
+        from obs_portrait.media.sources.still import StillSource
 
-            source: VideoSource = PerformanceVideoSource()
-        else:
-            from obs_portrait.media.sources import open_video
+        loop = loop or isinstance(source, StillSource)
+    return PacedVideo(lambda: _video(spec), epoch_ns, loop, source)
 
-            source = open_video(spec)
-    else:
-        source = spec()
-    return source if source.live else PacedVideo(source, epoch_ns, loop)
+
+def _video(spec: VideoSourceSpec) -> VideoSource:
+    if not isinstance(spec, str):
+        return spec()
+    if spec == "performance":
+        from obs_portrait.pipeline.performance import PerformanceVideoSource
+
+        return PerformanceVideoSource()
+    from obs_portrait.media.sources import open_video
+
+    return open_video(spec)
 
 
 def audio_source(spec: AudioSourceSpec, epoch_ns: int, loop: bool) -> AudioSource:
     """As `video_source`, for sound."""
-    if isinstance(spec, str):
-        if spec == "performance":
-            from obs_portrait.pipeline.performance import PerformanceAudioSource
+    source = _audio(spec)
+    return source if source.live else PacedAudio(lambda: _audio(spec), epoch_ns, loop, source)
 
-            source: AudioSource = PerformanceAudioSource()
-        else:
-            from obs_portrait.media.sources import open_audio
 
-            source = open_audio(spec)
-    else:
-        source = spec()
-    return source if source.live else PacedAudio(source, epoch_ns, loop)
+def _audio(spec: AudioSourceSpec) -> AudioSource:
+    if not isinstance(spec, str):
+        return spec()
+    if spec == "performance":
+        from obs_portrait.pipeline.performance import PerformanceAudioSource
+
+        return PerformanceAudioSource()
+    from obs_portrait.media.sources import open_audio
+
+    return open_audio(spec)
 
 
 def video_sink(spec: VideoSinkSpec) -> VideoSink:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
+from obs_portrait.face.types import Observation
 from obs_portrait.media.sinks.base import AudioSink, VideoSink
 from obs_portrait.media.sources.base import AudioSource, VideoSource
 
@@ -14,6 +14,7 @@ __all__ = [
     "AudioSinkSpec",
     "AudioSourceSpec",
     "Calibrate",
+    "Calibrated",
     "Ended",
     "Failed",
     "Notice",
@@ -125,6 +126,13 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibrated:
+    """The driver's new neutral reference: numbers, never pixels. A restarted process is given it again."""
+
+    reference: Observation
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A key in the preview window asks the session for something: "persona" with a number from 1, or "quit"."""
 
@@ -160,12 +168,3 @@ class Stopped:
 
     figures: dict[str, Any] = field(default_factory=dict)
     parts: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Size and rate of the persona's picture."""
-
-    width: int = 512
-    height: int = 512
-    rate: Fraction = Fraction(30)

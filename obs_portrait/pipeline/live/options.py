@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from obs_portrait.face.types import Canvas
+from obs_portrait.face.types import Canvas, Observation
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.messages import AudioSinkSpec, AudioSourceSpec, VideoSinkSpec, VideoSourceSpec
 
@@ -80,6 +80,7 @@ class VideoPlan:
     control: Board
     first: bool = True
     part: Path | None = None
+    reference: Observation | None = None
 
 
 @dataclass(frozen=True, slots=True)

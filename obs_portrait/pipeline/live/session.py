@@ -14,15 +14,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from obs_portrait.errors import PipelineError, PortraitError
+from obs_portrait.face.types import Observation
 from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live import audio_process, recording, video_process
-from obs_portrait.pipeline.live.align import Aligner
+from obs_portrait.pipeline.live.balance import Balance
 from obs_portrait.pipeline.live.board import Board
+from obs_portrait.pipeline.live.cast import Cast, load
 from obs_portrait.pipeline.live.messages import (
     Calibrate,
+    Calibrated,
     Ended,
     Notice,
-    Prepare,
     Prepared,
     Ready,
     Reference,
@@ -30,27 +32,22 @@ from obs_portrait.pipeline.live.messages import (
     Request,
     Search,
     Start,
-    Switch,
     Switched,
 )
 from obs_portrait.pipeline.live.options import (
     AUDIO_CELLS,
-    CONTROL_CELLS,
     VIDEO_CELLS,
     AudioPlan,
     LiveOptions,
     VideoPlan,
     Voice,
 )
-from obs_portrait.pipeline.live.status import LiveReport, LiveStatus, status_of
+from obs_portrait.pipeline.live.status import LiveReport, LiveStatus, figures_of, status_of
 from obs_portrait.pipeline.live.supervisor import Keeper, Phase
 
 __all__ = ["LiveSession"]
 
-_LEAD_NS = 50_000_000
-"""A switch is ordered this far ahead, so that both processes hear of it before the moment comes."""
 _START_LEAD_NS = 100_000_000
-_ALIGN_NS = 100_000_000
 _STOP_S = 8.0
 
 
@@ -66,11 +63,9 @@ class LiveSession:
         if not options.personas:
             raise PipelineError("A live session needs at least one persona; name one with --persona.")
         self.options = options
-        self._personas: dict[str, Any] = {}
-        for persona in options.personas:
-            profile = _load(persona) if isinstance(persona, str) else persona
-            self._personas[profile.name] = profile
-        self._stage = next(iter(self._personas))
+        self._on_air: set[str] = set()
+        paths = ["video"] if options.audio is None else ["video", "audio"]
+        self._cast = Cast(options.personas, paths, self._send)
         self._on_notice = on_notice or (lambda notice: None)
         self._video = Keeper("video", video_process.body, self._video_plan, Board(*VIDEO_CELLS), hung_s=options.hung_s)
         self._audio: Keeper | None = None
@@ -78,29 +73,24 @@ class LiveSession:
             self._audio = Keeper(
                 "audio", audio_process.body, self._audio_plan, Board(*AUDIO_CELLS), silent_s=3.0, hung_s=options.hung_s
             )
-        self._controls = {"video": Board(*CONTROL_CELLS), "audio": Board(*CONTROL_CELLS)}
-        self._aligner = Aligner()
-        self._aligned_at = 0
+        self._balance = Balance(self._video.board, self._audio.board if self._audio is not None else None)
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_in, self._wake_out = multiprocessing.Pipe(duplex=False)
         self._thread = threading.Thread(target=self._run, name="obs-portrait supervisor", daemon=True)
         self._changed = threading.Condition()
-        self._ready: set[str] = set()
         self._ended: set[str] = set()
-        self._switched: dict[str, int] = {}  # number of the last order that a process has carried out
         self._numbers = itertools.count(1)
-        self._prepared: dict[str, dict[str, str | None]] = {}
-        self._pending: tuple[str, int] | None = None
         self._problems: dict[str, str] = {}
         self._notices: list[str] = []
+        self._neutral: Observation | None = None
         self._reference: tuple[float, float] | None = None
         self._epoch = 0
         self._first = {"video": True, "audio": True}
-        self._cues: list[tuple[int, str]] = []
         self._stop_asked = False
         self._done = False
         self._error: str | None = None
-        self._parts: list[str] = []
+        self._last_skew: float | None = None
+        self._ended_ns = 0
         self._report: LiveReport | None = None
         self._recorder = recording.Recorder(options.record, options.force) if options.record is not None else None
 
@@ -109,7 +99,7 @@ class LiveSession:
     @property
     def personas(self) -> list[str]:
         """Names of the personas that are prepared or being prepared, in order; key 1 is the first."""
-        return list(self._personas)
+        return list(self._cast.personas)
 
     def start(self, timeout: float = 180.0) -> None:
         """Starts both processes and waits until every persona is prepared and source and sinks are open.
@@ -119,30 +109,32 @@ class LiveSession:
         self._thread.start()
         wanted = {keeper.name for keeper in self._keepers()}
         with self._changed:
-            fine = self._changed.wait_for(lambda: self._ready >= wanted or self._done, timeout)
+            fine = self._changed.wait_for(lambda: self._on_air >= wanted or self._done, timeout)
         if self._error is not None or not fine:
             self.stop()
             raise PipelineError(self._error or f"The media processes were not ready after {timeout:.0f} s.")
 
-    def switch(self, name: str, timeout: float | None = None) -> None:
-        """Becomes another persona, face and voice at the same moment.
+    def switch(self, persona: Any, timeout: float | None = None) -> None:
+        """Becomes another persona (a name or a `Profile`), face and voice at the same moment.
 
         A prepared persona is on stage within about 50 ms; another one is prepared in the background first. Raises
         `ProfileError` if there is no such persona. With `timeout` it waits until both processes have switched, and
         raises `PipelineError` if that does not happen.
         """
-        if name not in self._personas:
-            profile = _load(name)
+        name = persona if isinstance(persona, str) else persona.name
+        if name not in self._cast.personas:
+            profile = load(persona)
             name = profile.name
-            self._order(lambda: self._prepare(profile))
+            self._problems.pop(f"persona {name}", None)
+            self._order(lambda: self._cast.add(profile))
         number = next(self._numbers)
-        self._order(lambda: self._switch(name, number))
+        self._order(lambda: self._cast.switch(name, number))
         if timeout is None:
             return
         about = f"persona {name}"
         with self._changed:
             fine = self._changed.wait_for(
-                lambda: self._is_on_stage(number) or about in self._problems or self._done, timeout
+                lambda: self._cast.is_done(number) or about in self._problems or self._done, timeout
             )
         if not fine or about in self._problems or self._done:
             raise PipelineError(self._problems.get(about, f"'{name}' was not on stage within {timeout:g} s."))
@@ -150,7 +142,7 @@ class LiveSession:
     @property
     def cues(self) -> list[tuple[int, str]]:
         """Every switch so far: (capture time in ns from which on it holds, name)."""
-        return list(self._cues)
+        return list(self._cast.cues)
 
     @property
     def pids(self) -> dict[str, int]:
@@ -159,11 +151,11 @@ class LiveSession:
 
     def calibrate(self) -> None:
         """Takes the driver's neutral reference anew: look straight ahead with a calm face."""
-        self._order(lambda: self._video.send(Calibrate()))
+        self._order(lambda: self._send("video", Calibrate()))
 
     def search_reference(self) -> None:
         """Begins (or ends) the search for a better reference frame; its figures are in `status().reference`."""
-        self._order(lambda: self._video.send(Search()))
+        self._order(lambda: self._send("video", Search()))
 
     def status(self) -> LiveStatus:
         """A snapshot; never waits."""
@@ -171,11 +163,11 @@ class LiveSession:
         audio = status_of(self._audio) if self._audio is not None else None
         return LiveStatus(
             running=self._thread.is_alive() and not self._done,
-            persona=self._stage,
-            prepared=tuple(self._personas),
+            persona=self._cast.stage,
+            prepared=tuple(self._cast.personas),
             video=video,
             audio=audio,
-            skew_ms=self._skew_ms(),
+            skew_ms=self._balance.skew_ms(),
             problems=tuple(self._problems.values()),
             reference=self._reference,
         )
@@ -254,32 +246,30 @@ class LiveSession:
             if said is not None:
                 self._fell(keeper, said)
         self._maybe_start()
-        self._align()
+        self._balance.update()
 
     def _heard(self, keeper: Keeper, message: object) -> None:
         with self._changed:
             match message:
                 case Rehearsed():
-                    for name in self._personas:
-                        self._prepared.setdefault(name, {}).setdefault(keeper.name, None)
                     if self._epoch:  # a restarted process: the show is on already
                         keeper.send(Start(self._epoch))
                 case Ready():
-                    self._ready.add(keeper.name)
+                    self._on_air.add(keeper.name)
+                    self._cast.on_air(keeper.name)
                     self._first[keeper.name], keeper.proven = False, True
                     if keeper.restarts:
                         self._tell(Notice(keeper.name, f"The {keeper.name} process is back.", problem=False))
                 case Prepared(name, problem):
-                    self._prepared.setdefault(name, {})[keeper.name] = problem
+                    self._cast.prepared(keeper.name, name, problem)
                     if problem is not None:
-                        self._personas.pop(name, None)
                         self._tell(Notice(f"persona {name}", problem))
-                    if self._pending is not None and self._pending[0] == name:
-                        self._switch(*self._pending)
                 case Switched(_, _, number):
-                    self._switched[keeper.name] = number
+                    self._cast.switched(keeper.name, number)
                 case Reference(current, best):
                     self._reference = (current, best) if current >= 0 else None
+                case Calibrated(reference):
+                    self._neutral = reference
                 case Request(what, number):
                     self._requested(what, number)
                 case Notice():
@@ -293,13 +283,15 @@ class LiveSession:
     def _requested(self, what: str, number: int) -> None:
         if what == "quit":
             self._done = True
-        elif what == "persona" and 1 <= number <= len(self._personas):
-            self._switch(list(self._personas)[number - 1], next(self._numbers))
+        elif what == "persona" and 1 <= number <= len(self._cast.personas):
+            self._cast.switch(list(self._cast.personas)[number - 1], next(self._numbers))
 
     def _fell(self, keeper: Keeper, said: str) -> None:
         with self._changed:
             self._tell(Notice(keeper.name, said))
-            self._aligner.forget()
+            self._on_air.discard(keeper.name)
+            self._cast.fell(keeper.name)
+            self._balance.forget()
             if keeper.phase is Phase.FAILED and (keeper is self._video or not self._epoch):
                 self._error, self._done = said, True
             elif keeper.phase is Phase.FAILED:
@@ -320,52 +312,9 @@ class LiveSession:
             for keeper in self._keepers():
                 keeper.send(Start(self._epoch))
 
-    def _prepare(self, profile: Any) -> None:
-        self._personas[profile.name] = profile
-        self._prepared[profile.name] = {}
-        self._video.send(Prepare(profile.name, profile))
-        if self._audio is not None:
-            self._audio.send(Prepare(profile.name, Voice(profile.name, profile.voice)))
-
-    def _switch(self, name: str, number: int) -> None:
-        if name not in self._personas:  # it could not be prepared, and the user knows
-            self._pending = None
-            return
-        answers = self._prepared.get(name, {})
-        if any(keeper.name not in answers for keeper in self._keepers()):
-            self._pending = (name, number)  # on stage as soon as both have prepared it
-            return
-        self._pending = None
-        order = Switch(name, now_ns() + _LEAD_NS, number)
-        for keeper in self._keepers():
-            keeper.send(order)
-        self._stage = name
-        self._cues.append((order.at_ns, name))
-
-    def _is_on_stage(self, number: int) -> bool:
-        return all(self._switched.get(keeper.name, -1) >= number for keeper in self._keepers())
-
-    # ---- alignment -----------------------------------------------------------------------------------------------
-
-    def _align(self) -> None:
-        now = now_ns()
-        if self._audio is None or now - self._aligned_at < _ALIGN_NS:
-            return
-        self._aligned_at = now
-        video, audio = self._video.board.get("latency_ns"), self._audio.board.get("latency_ns")
-        if video and audio:
-            alignment = self._aligner.update(video, audio)
-            self._controls["audio"].publish({"delay_ns": alignment.audio_delay_ns})
-            self._controls["video"].publish({"delay_ns": alignment.video_delay_ns})
-
-    def _skew_ms(self) -> float | None:
-        if self._audio is None:
-            return None
-        video, audio = self._video.board.get("latency_ns"), self._audio.board.get("latency_ns")
-        if not video or not audio:
-            return None
-        video += self._controls["video"].get("delay_ns")
-        return (audio + self._audio.board.get("delay_ns") - video) / 1e6
+    def _send(self, path: str, message: object) -> None:
+        if path in self._on_air:
+            next(keeper for keeper in self._keepers() if keeper.name == path).send(message)
 
     # ---- plans, the end ------------------------------------------------------------------------------------------
 
@@ -373,27 +322,28 @@ class LiveSession:
         part = self._recorder.part("video") if self._recorder else None
         return VideoPlan(
             replace(self.options, personas=(), audio=None, audio_sinks=()),
-            tuple(self._personas.values()),
-            self._stage,
-            self._controls["video"],
+            self._cast.plan("video"),
+            self._cast.stage,
+            self._balance.video_control,
             self._first["video"],
             part,
+            self._neutral,
         )
 
     def _audio_plan(self) -> AudioPlan:
         part = self._recorder.part("audio") if self._recorder else None
-        voices = tuple(Voice(name, profile.voice) for name, profile in self._personas.items())
+        voices = tuple(Voice(persona.name, persona.voice) for persona in self._cast.plan("audio"))
         return AudioPlan(
             replace(self.options, personas=(), source="", sinks=()),
             voices,
-            self._stage,
-            self._controls["audio"],
+            self._cast.stage,
+            self._balance.audio_control,
             self._first["audio"],
             part,
         )
 
     def _shut_down(self) -> None:
-        self._skew_at_end = self._skew_ms()
+        self._last_skew, self._ended_ns = self._balance.skew_ms(), now_ns()
         for keeper in self._keepers():
             keeper.ask_to_stop()
         for keeper in self._keepers():
@@ -409,23 +359,14 @@ class LiveSession:
                 path = self._recorder.assemble()
             except PortraitError as error:
                 self._notices.append(str(error))
-        figures: dict[str, Any] = {}
-        for keeper in self._keepers():
-            cells = keeper.final.figures if keeper.final is not None else dict(keeper.board.snapshot())
-            figures[keeper.name] = {**cells, "restarts": keeper.restarts, "problem": keeper.problem}
+        figures = {keeper.name: figures_of(keeper) for keeper in self._keepers()}
         return LiveReport(
-            seconds=(now_ns() - self._epoch) / 1e9 if self._epoch else 0.0,
-            persona=self._stage,
+            seconds=(self._ended_ns - self._epoch) / 1e9 if self._epoch else 0.0,
+            persona=self._cast.stage,
             video=figures["video"],
             audio=figures.get("audio"),
-            skew_ms=getattr(self, "_skew_at_end", None),
-            cues=tuple(self._cues),
+            skew_ms=self._last_skew,
+            cues=tuple(self._cast.cues),
             notices=tuple(self._notices),
             recording=str(path) if path else None,
         )
-
-
-def _load(name: str) -> Any:
-    from obs_portrait.persona import store
-
-    return store.load(name)

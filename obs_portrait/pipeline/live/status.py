@@ -8,9 +8,7 @@ from typing import Any
 
 from obs_portrait.pipeline.live.supervisor import Keeper, Phase
 
-__all__ = ["LiveReport", "LiveStatus", "PathStatus", "status_of"]
-
-PRIORITIES = ("ordinary", "nice", "real time")
+__all__ = ["LiveReport", "LiveStatus", "PathStatus", "figures_of", "status_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +88,9 @@ class LiveReport:
 def status_of(keeper: Keeper) -> PathStatus:
     """The status of one process as its keeper and its board tell it."""
     return PathStatus(keeper.phase, keeper.restarts, keeper.problem, keeper.board.snapshot())
+
+
+def figures_of(keeper: Keeper) -> dict[str, Any]:
+    """The final figures of one process: its own where it stopped in order, else what its board said last."""
+    own = keeper.final.figures if keeper.final is not None else dict(keeper.board.snapshot())
+    return {**own, "restarts": keeper.restarts, "problem": keeper.problem}

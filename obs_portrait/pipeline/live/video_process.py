@@ -95,7 +95,7 @@ class _VideoProcess:
         cv2.setNumThreads(1)
         for persona in self._plan.personas:
             self._faces[persona.name] = self._prepare(persona)
-        make_tracker = self._options.makers.tracker or _make_tracker
+        make_tracker = self._options.makers.tracker or _warm_tracker
         first = self._faces[self._plan.stage]
         self._pipeline = FacePipeline(first, make_tracker, background=True)
         self._stand_ins = VideoGuard(first.look, self._canvas)  # the pacer's own: the engine's thread may hang
@@ -122,10 +122,19 @@ class _VideoProcess:
     # ---- the show ------------------------------------------------------------------------------------------------
 
     def _perform(self, epoch: int) -> Stopped:
+        from obs_portrait.pipeline.live.desk import Desk
         from obs_portrait.pipeline.live.pacer import Pacer
         from obs_portrait.pipeline.live.performer import Performer
+        from obs_portrait.pipeline.live.preview import Preview
 
         self._epoch = epoch
+        self._preview = Preview(self._statistics)
+        self._performer = Performer(self._pipeline, self._frames, self._results, self._link.board)
+        self._desk = Desk(self._pipeline, self._performer, self._preview, send=self._link.send, face=self._on_stage)
+        if self._plan.reference is None:
+            self._desk.calibrate()
+        else:
+            self._pipeline.set_reference(self._plan.reference)
         sinks = self._open_sinks()
         self._pacer = Pacer(
             sinks,
@@ -136,7 +145,6 @@ class _VideoProcess:
             notice=self._notice,
         )
         self._pacer.on_written = self._on_written
-        self._performer = Performer(self._pipeline, self._frames, self._results, self._link.board)
         try:
             source = self._first_source()
             self._feed = Feed(self._make_source, source, self._frames, lambda t, p: self._notice("camera", t, p))
@@ -171,6 +179,8 @@ class _VideoProcess:
             if self._feed.ended.is_set() and self._performer.idle and not ended_told:
                 ended_told = True
                 self._link.send(Ended())
+            if not self._performer.is_alive():
+                raise RuntimeError("the engine's thread has ended")
             if not self._pacer.sinks:
                 raise PipelineError("No video sink is left; nothing can be shown.")
 
@@ -182,8 +192,10 @@ class _VideoProcess:
                 threading.Thread(target=self._prepare_aside, args=(name, persona), daemon=True).start()
             case Stop():
                 self._stopping = True
-            case Calibrate() | Search():
-                pass
+            case Calibrate():
+                self._desk.calibrate()
+            case Search():
+                self._desk.search()
 
     def _switch(self, name: str, at_ns: int, number: int) -> None:
         with self._lock:
@@ -205,6 +217,10 @@ class _VideoProcess:
         except Exception as error:
             problem = f"Persona '{name}': {type(error).__name__}: {error}"
         self._link.send(Prepared(name, problem))
+
+    def _on_stage(self) -> PreparedFace:
+        with self._lock:
+            return self._faces[self._cues.at(now_ns())[0]]
 
     def _stand_in(self, captured_ns: int) -> PersonaFrame:
         name, _, _ = self._cues.at(captured_ns)
@@ -233,7 +249,7 @@ class _VideoProcess:
         sinks: list[VideoSink] = []
         try:
             for spec in self._options.sinks:
-                sink = devices.video_sink(spec)
+                sink = self._window() if spec == "window" else devices.video_sink(spec)
                 sink.open(self._canvas.width, self._canvas.height, self._options.rate)
                 sinks.append(sink)
         except BaseException:
@@ -241,6 +257,11 @@ class _VideoProcess:
                 sink.close()
             raise
         return sinks
+
+    def _window(self) -> VideoSink:
+        from obs_portrait.pipeline.live.window import PreviewWindow
+
+        return PreviewWindow(self._preview, self._desk.act)
 
     # ---- figures -------------------------------------------------------------------------------------------------
 
@@ -291,6 +312,15 @@ class _VideoProcess:
             "leaks": stats.events["leaks"],
         }
 
+    def _statistics(self) -> list[str]:
+        """Lines for the preview."""
+        cells = self._cells(now_ns())
+        return [
+            f"{cells['fps_milli'] / 1000:.1f} fps, capture to sink {cells['latency_ns'] / 1e6:.0f} ms",
+            f"tracker {cells['track_ns'] / 1e6:.1f} ms, engine {cells['render_ns'] / 1e6:.1f} ms",
+            f"dropped {cells['frames_dropped']}, without a face {cells['lost_faces']}, errors {cells['errors']}",
+        ]
+
     def _figures(self) -> dict[str, Any]:
         return {**self._cells(now_ns()), **self._pipeline.stats.summary()}
 
@@ -299,7 +329,11 @@ def _median_ns(stats: Any, stage: str) -> float:
     return float(stats.stages[stage].percentile(50)) if stage in stats.stages else 0.0
 
 
-def _make_tracker() -> Any:
+def _warm_tracker() -> Any:
+    import numpy as np
+
     from obs_portrait.face.tracker import FaceTracker
 
-    return FaceTracker()
+    tracker = FaceTracker()
+    tracker.track(np.zeros((240, 320, 3), np.uint8), 0)  # the first picture costs more than all others
+    return tracker

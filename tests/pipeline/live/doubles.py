@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from obs_portrait.errors import MediaError
+from obs_portrait.errors import FaceError, MediaError
 from obs_portrait.face.engine import FaceEngine
 from obs_portrait.face.settings import FaceSettings
 from obs_portrait.face.types import LANDMARKS, Canvas, Observation, Portrait
@@ -132,6 +132,8 @@ class MakeFace:
     faults: Board
 
     def __call__(self, persona: Somebody, canvas: Canvas) -> PreparedFace:
+        if persona.name == "faceless":
+            raise FaceError("Persona 'faceless': no face was found in its portrait; give it a landmarks.npz.")
         engine = _Engine(self.faults, persona)
         portrait = Portrait(np.zeros((8, 8, 3), np.uint8), np.zeros((LANDMARKS, 3), np.float32))
         engine.prepare(portrait, persona.face, canvas)
@@ -173,6 +175,40 @@ class _Engine(FaceEngine):
 
     def still(self) -> NDArray[np.uint8] | None:
         return self._picture()
+
+
+class BrokenSink(VideoSink):
+    """Goes away after a few frames, as a window that is closed or a device that is pulled."""
+
+    name = "broken sink"
+
+    def _open(self, width: int, height: int, rate: Fraction) -> None:
+        self._left = 5
+
+    def _write(self, frame: PersonaFrame) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise MediaError("broken sink is gone; plug it in.")
+
+    def close(self) -> None: ...
+
+
+class Clip(VideoSource):
+    """A file of 30 frames, 30 a second."""
+
+    name, live, width, height, rate, frame_count = "clip.test", False, 256, 192, Fraction(30), 30
+
+    def __init__(self) -> None:
+        self._next = 0
+
+    def open(self) -> None:
+        self._picture = camera_picture(self.height, self.width)
+
+    def read(self, timeout: float = 1.0) -> CameraFrame | None:
+        n, self._next = self._next, self._next + 1
+        return CameraFrame(self._picture.copy(), n * 33_333_333, n) if n < 30 else None
+
+    def close(self) -> None: ...
 
 
 _HEAD = struct.Struct("<qqq16s16sqq")

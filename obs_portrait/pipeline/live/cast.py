@@ -1,0 +1,118 @@
+"""The personas of a session: which process has prepared which, who is on stage, who is to be next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from obs_portrait.pipeline.clock import now_ns
+from obs_portrait.pipeline.live.messages import Prepare, Switch
+from obs_portrait.pipeline.live.options import Voice
+
+__all__ = ["VIDEO", "Cast", "load"]
+
+VIDEO = "video"
+"""The path that is sent a whole profile; any other is sent a `Voice`."""
+
+_LEAD_NS = 50_000_000
+"""A switch is ordered this far ahead, so that both processes hear of it before the moment comes."""
+
+
+class Cast:
+    """Belongs to the session's supervisor thread.
+
+    paths: names of the processes that must be ready for a persona before it may go on stage. send(path, message):
+    reaches only a process that is on air; what one missed while it was down it is told when it is back (`on_air`).
+    """
+
+    def __init__(self, personas: Sequence[Any], paths: Sequence[str], send: Callable[[str, object], None]) -> None:
+        """`personas`: names or profiles; raises `ProfileError`. The first one is on stage at the start."""
+        loaded = [load(persona) for persona in personas]
+        self.personas: dict[str, Any] = {persona.name: persona for persona in loaded}
+        """By name, in order: key 1 is the first."""
+        self.stage: str = loaded[0].name
+        self.cues: list[tuple[int, str]] = []
+        """Every switch: (capture time in ns from which on it holds, name)."""
+        self._send = send
+        self._knows: dict[str, set[str]] = {path: set() for path in paths}
+        self._plays = dict.fromkeys(paths, self.stage)  # whom each process believes to be on stage
+        self._carried_out = dict.fromkeys(paths, 0)
+        self._number = 0
+        self._pending: tuple[str, int] | None = None
+
+    def plan(self, path: str) -> tuple[Any, ...]:
+        """The personas that a process which is about to start prepares first of all."""
+        self._knows[path] = set(self.personas)
+        self._plays[path] = self.stage
+        return tuple(self.personas.values())
+
+    def on_air(self, path: str) -> None:
+        """A process is ready: it is told what happened since its plan was made."""
+        for name in self.personas.keys() - self._knows[path]:
+            self._ask(path, name)
+        if self._plays[path] != self.stage:
+            self._plays[path] = self.stage
+            self._send(path, Switch(self.stage, now_ns(), self._number))
+        else:
+            self._carried_out[path] = self._number
+        self._go_on()
+
+    def add(self, persona: Any) -> None:
+        """A persona that was not in the plan: both processes prepare it in the background."""
+        self.personas[persona.name] = persona
+        for path in self._knows:
+            self._ask(path, persona.name)
+
+    def _ask(self, path: str, name: str) -> None:
+        persona = self.personas[name]
+        self._send(path, Prepare(name, persona if path == VIDEO else Voice(name, persona.voice)))
+
+    def prepared(self, path: str, name: str, problem: str | None) -> None:
+        """A process has answered."""
+        if problem is None:
+            self._knows[path].add(name)
+        else:
+            self.personas.pop(name, None)
+            if self._pending is not None and self._pending[0] == name:
+                self._pending = None
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._pending is not None:
+            self.switch(*self._pending)
+
+    def switch(self, name: str, number: int) -> None:
+        """Puts a persona on stage; as soon as it is prepared, if it is not yet. `number` counts the orders."""
+        if name not in self.personas:  # it could not be prepared, and the user knows
+            return
+        if any(name not in known for known in self._knows.values()):
+            self._pending = (name, number)
+            return
+        self._pending = None
+        self.stage, self._number = name, number
+        order = Switch(name, now_ns() + _LEAD_NS, number)
+        for path in self._plays:
+            self._plays[path] = name
+            self._send(path, order)
+        self.cues.append((order.at_ns, name))
+
+    def fell(self, path: str) -> None:
+        """A process is down."""
+        self._plays[path] = ""
+
+    def switched(self, path: str, number: int) -> None:
+        """A process has carried out an order."""
+        self._carried_out[path] = number
+
+    def is_done(self, number: int) -> bool:
+        """Every process has carried out this order, or a later one."""
+        return all(done >= number for done in self._carried_out.values())
+
+
+def load(persona: Any) -> Any:
+    """The profile of a name; a profile (or what has the same attributes) as it is. Raises `ProfileError`."""
+    if not isinstance(persona, str):
+        return persona
+    from obs_portrait.persona import store
+
+    return store.load(persona)
