@@ -1,27 +1,28 @@
-"""The driver's reference in a live show: calibration, and the search for a better frame. All in the engine's thread."""
+"""The driver's reference in a live show: calibration and the search for a better frame. All in the engine's thread."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from obs_portrait.face.calibration import Calibrator, ReferenceSearch
 from obs_portrait.face.types import Observation
-
-if TYPE_CHECKING:
-    from obs_portrait.face.calibration import ReferenceSearch
-    from obs_portrait.pipeline.face_pipeline import FacePipeline
-    from obs_portrait.pipeline.prepare import PreparedFace
+from obs_portrait.pipeline.face_pipeline import FacePipeline
+from obs_portrait.pipeline.prepare import PreparedFace
 
 __all__ = ["Coach"]
 
-_CALIBRATE_NS = 1_000_000_000
+_ADVICE_NS = 3_000_000_000
+"""A calibration that takes longer than this tells the driver why, and again whenever the reason changes."""
 
 
 class Coach:
-    """Is shown every observation, and now and then gives the pipeline a new reference.
+    """Is shown every frame's face, and now and then gives the pipeline a new reference.
 
-    told(text, problem): one sentence for the user. figures(current, best): the search's two figures (smaller is
-    better, as avatarify shows them); (-1, -1) when it ends. kept(reference): so that a restarted process has it.
+    told(text, problem): one sentence for the user. figures(current, best): the search's two figures, in percent of
+    the face's size, smaller is better; (-1, -1) when it ends. kept(reference): so that a restarted process has it.
     """
 
     def __init__(
@@ -32,62 +33,50 @@ class Coach:
         kept: Callable[[Observation], None],
     ) -> None:
         self._pipeline, self._told, self._figures, self._kept = pipeline, told, figures, kept
-        self._best: tuple[float, Observation] | None = None
-        self._calibrating = False
+        self._calibrator: Calibrator | None = None
         self._since_ns = 0
+        self._advice = ""
         self._search: ReferenceSearch | None = None
 
-    @property
-    def searching(self) -> bool:
-        """The search for a better reference is on."""
-        return self._search is not None
-
     def calibrate(self) -> None:
-        """Begins: the calmest frontal face of the next second with a face becomes the reference."""
-        self._calibrating, self._best, self._since_ns = True, None, 0
+        """Begins: the calmest frontal face of about a second becomes the reference, as soon as there is a fit one."""
+        self._calibrator, self._since_ns, self._advice = Calibrator(), 0, ""
 
     def search(self, face: PreparedFace) -> None:
         """Begins the search for the frame that is nearest to the persona's portrait, or ends it."""
         if self._search is not None:
             self._search = None
             self._figures(-1.0, -1.0)
-            return
-        from obs_portrait.face.calibration import ReferenceSearch
+        else:
+            self._search = ReferenceSearch(face.portrait)
 
-        self._search = ReferenceSearch(face.portrait)
-
-    def see(self, observation: Observation | None) -> None:
-        """One frame's face. Never raises: a reference is a nicety, the show goes on without a new one."""
-        if observation is None:
-            return
+    def see(self, observation: Observation | None, image: NDArray[np.uint8], captured_ns: int) -> None:
+        """One frame: its face (None: there is none) and its picture, for its sharpness. Never raises: a better
+        reference is a nicety, the show goes on without."""
         try:
-            self._see(observation)
+            if self._calibrator is not None:
+                self._calibrate(self._calibrator, observation, image, captured_ns)
+            if self._search is not None and observation is not None:
+                better = self._search.consider(observation)
+                self._figures(self._search.current, self._search.best)
+                if better:
+                    self._take(observation)
         except Exception as error:
-            self._calibrating, self._search = False, None
+            self._calibrator = self._search = None
             self._told(f"The reference stays as it is ({type(error).__name__}: {error}).", True)
 
-    def _see(self, observation: Observation) -> None:
-        if self._calibrating:
-            self._calibrate(observation)
-        if self._search is not None:
-            better = self._search.consider(observation)
-            self._figures(self._search.current, self._search.best)
-            if better:
-                self._take(observation)
-
-    def _calibrate(self, observation: Observation) -> None:
-        from obs_portrait.face.calibration import quality
-
-        now = observation.captured_ns
-        if self._best is None:
-            self._since_ns = now
-        score = quality(observation)
-        if self._best is None or score > self._best[0]:
-            self._best = (score, observation)
-        if now - self._since_ns >= _CALIBRATE_NS:
-            self._calibrating = False
-            self._take(self._best[1])
+    def _calibrate(
+        self, calibrator: Calibrator, observation: Observation | None, image: NDArray[np.uint8], captured_ns: int
+    ) -> None:
+        self._since_ns = self._since_ns or captured_ns
+        reference = calibrator.add(observation, image)
+        if reference is not None:
+            self._calibrator = None
+            self._take(reference)
             self._told("Calibrated: your face of this moment is the neutral one.", False)
+        elif captured_ns - self._since_ns > _ADVICE_NS and calibrator.message != self._advice:
+            self._advice = calibrator.message
+            self._told(f"Calibrating: {calibrator.message}", True)
 
     def _take(self, reference: Observation) -> None:
         self._pipeline.set_reference(reference)

@@ -85,7 +85,7 @@ class Desk:
 
     def _after(self, camera: CameraFrame, persona: PersonaFrame) -> None:
         self._preview.look(camera, self._pipeline.observation)
-        self._coach.see(self._pipeline.observation)
+        self._coach.see(self._pipeline.observation, camera.image, camera.captured_ns)
 
     def _show_figures(self, current: float, best: float) -> None:
         self._preview.note = f"reference: {current:.2f}  best: {best:.2f}" if current >= 0 else ""

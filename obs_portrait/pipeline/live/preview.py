@@ -14,9 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from obs_portrait.face.types import Observation
+from obs_portrait.face.overlay import draw_landmarks, ghost
+from obs_portrait.face.types import Canvas, Observation
 from obs_portrait.media.types import CameraFrame
 from obs_portrait.pipeline.live.keys import HELP, Action
+from obs_portrait.pipeline.prepare import fit
 
 __all__ = ["Preview", "View"]
 
@@ -84,20 +86,9 @@ class Preview:
         return out
 
     def _overlaid(self, picture: Picture, camera: CameraFrame, observation: Observation | None) -> Picture:
-        height, width = picture.shape[:2]
-        tall, wide = camera.image.shape[:2]
-        scale = max(width / wide, height / tall)
-        size = (max(width, round(wide * scale)), max(height, round(tall * scale)))
-        x, y = (size[0] - width) // 2, (size[1] - height) // 2
-        under = cv2.resize(camera.image, size, interpolation=cv2.INTER_LINEAR)[y : y + height, x : x + width]
-        over = self.still if self.still is not None and self.still.shape == picture.shape else picture
-        out = np.asarray(cv2.addWeighted(over, self.view.opacity, under, 1.0 - self.view.opacity, 0.0), np.uint8)
-        if observation is not None:
-            points = observation.landmarks[:, :2] * scale - (x, y)
-            inside = ((points >= 0) & (points < (width - 1, height - 1))).all(axis=1)
-            at = np.rint(points[inside]).astype(np.intp)
-            out[at[:, 1], at[:, 0]] = (90, 255, 160)
-        return out
+        under = camera.image if observation is None else draw_landmarks(camera.image, observation.landmarks)
+        over = self.still if self.still is not None else picture
+        return ghost(fit(under, Canvas(picture.shape[1], picture.shape[0])), over, self.view.opacity)
 
 
 def _text(out: Picture, text: str, y: int, colour: tuple[int, int, int]) -> None:
