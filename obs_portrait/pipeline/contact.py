@@ -27,7 +27,9 @@ class Shot:
     note: str = ""
 
 
-def contact_sheet(shots: Sequence[Shot], heading: str, footing: str = "", columns: int = 3, width: int = 440) -> Image:
+def contact_sheet(
+    shots: Sequence[Shot], heading: str, footing: str = "", columns: int = 3, width: int = 440
+) -> Image.Image:
     """Lays the shots out in rows. `width`: of one picture in pixels; all are scaled to it.
 
     Returns a Pillow image in mode RGB. Raises `ValueError` without shots.
