@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -21,6 +22,7 @@ MAX_PIXELS: Final = 40_000_000
 SIDECAR: Final = "landmarks.npz"
 """File beside a picture whose face the landmarker cannot find: arrays `landmarks` (478, 3) and `size` (w, h)."""
 _MIN_SIDE: Final = 64
+_SEARCH_SIDE: Final = 1600  # a hidden face is sought in a copy of this size
 _FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 
 
@@ -46,7 +48,7 @@ def load_picture(path: Path) -> NDArray[np.uint8]:
                     raise FaceError(
                         f"{path}: {width}x{height} pixels are too few; {_MIN_SIDE}x{_MIN_SIDE} is the least."
                     )
-                upright = ImageOps.exif_transpose(picture).convert("RGBA")
+                return _flat(ImageOps.exif_transpose(picture))
     except FaceError:
         raise
     except FileNotFoundError:
@@ -57,8 +59,17 @@ def load_picture(path: Path) -> NDArray[np.uint8]:
         raise FaceError(f"{path}: the picture is far too large; save it smaller, 1024x1024 is plenty.") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise FaceError(f"{path}: the picture cannot be read ({error}); save it again as PNG.") from error
-    ground = Image.new("RGBA", upright.size, (128, 128, 128, 255))
-    return np.array(Image.alpha_composite(ground, upright).convert("RGB"), np.uint8)
+
+
+def _flat(picture: Image.Image) -> NDArray[np.uint8]:
+    """RGB of any kind of picture; transparent parts show a grey ground, 16-bit greys are scaled."""
+    if picture.mode.startswith("I;16"):
+        return np.repeat((np.asarray(picture, np.uint16) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+    if "A" not in picture.getbands() and "transparency" not in picture.info:
+        return np.array(picture.convert("RGB"), np.uint8)
+    layer = picture.convert("RGBA")
+    ground = Image.new("RGBA", layer.size, (128, 128, 128, 255))
+    return np.array(Image.alpha_composite(ground, layer).convert("RGB"), np.uint8)
 
 
 def load_sidecar(path: Path, width: int, height: int) -> NDArray[np.float32]:
@@ -95,11 +106,36 @@ def load_portrait(path: Path, sidecar: Path | None = None) -> Portrait:
     beside = sidecar or path.with_name(SIDECAR)
     if sidecar is not None or beside.is_file():
         return Portrait(image, load_sidecar(beside, image.shape[1], image.shape[0]), path.stem)
-    with FaceTracker("image", max_faces=5) as tracker:
-        seen = tracker.track(image, 0)
-    if seen is None:
+    landmarks = _find_face(image)
+    if landmarks is None:
         raise FaceError(
             f"{path}: no face was found in it; use a picture that shows a face from the front, or put its points into "
             f"{beside.name} beside it (docs/personas.md)."
         )
-    return Portrait(image, seen.landmarks, path.stem)
+    return Portrait(image, landmarks, path.stem)
+
+
+def _find_face(image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    """Landmarks of the largest face. The detector wants a face of middling size: where it sees none in the whole
+    picture, it is shown the picture with a margin (a face that fills it), then parts of it (a small face)."""
+    with FaceTracker("image", max_faces=5) as tracker:
+        seen = tracker.track(image, 0)
+        if seen is not None:
+            return seen.landmarks
+        scale = min(1.0, _SEARCH_SIDE / max(image.shape[:2]))
+        small = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+        height, width = small.shape[:2]
+        margin = max(height, width) // 2
+        padded = np.pad(small, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+        seen = tracker.track(padded, 0)
+        if seen is not None:
+            return np.asarray((seen.landmarks - (margin, margin, 0)) / scale, np.float32)
+        tall, wide = height // 2, width // 2
+        best: tuple[float, NDArray[np.float32]] | None = None
+        for top in (0, tall // 2, tall):
+            for left in (0, wide // 2, wide):
+                seen = tracker.track(small[top : top + tall, left : left + wide], 0)
+                size = 0.0 if seen is None else float(np.ptp(seen.landmarks[:, :2], axis=0).max())
+                if seen is not None and (best is None or size > best[0]):
+                    best = size, np.asarray((seen.landmarks + np.array([left, top, 0])) / scale, np.float32)
+    return None if best is None else best[1]
