@@ -78,6 +78,7 @@ _SCALARS = np.dtype(
         ("synth_count", np.int64),
         ("random", np.uint64),
         ("source_log2", np.float64),  # running median of log2 f0 of the speaker
+        ("heard", np.int64),  # voiced frames so far
         ("weight", np.float64),  # weight of the next observation in the histogram
         ("hp_x1", np.float64),
         ("hp_x2", np.float64),

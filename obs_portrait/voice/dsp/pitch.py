@@ -27,6 +27,11 @@ __all__ = ["period_at", "track"]
 WINDOW = 192
 """Correlation window in 12 kHz samples (16 ms)."""
 REVISE = 3
+DECLINATION = 0.19
+SETTLED = 230.0
+"""A sentence begins above the speaker's median and falls. Over 22 recordings of 10 speakers the median of what was
+heard so far was too high by 216, 202, 153, 112, 65 and 23 cents after 0.25, 0.5, 0.75, 1, 1.5 and 2 s of voiced sound;
+DECLINATION * exp(-frames / SETTLED) octaves are taken off."""
 OCTAVE_COST = 0.05
 """Taken off the correlation per octave of period: a period is as good as its double, prefer the short one."""
 JUMP_COST = 0.5
@@ -134,13 +139,15 @@ def _learn(state: DspState, period: float) -> None:
         for i in range(BINS):
             histogram[i] /= s.weight
         s.weight = 1.0
+    s.heard += 1
+    early = DECLINATION * math.exp(-min(s.heard, 10_000) / SETTLED)
     total = 0.0
     for i in range(BINS):
         total += histogram[i]
     below = 0.0
     for i in range(BINS):
         if below + histogram[i] >= 0.5 * total:
-            s.source_log2 = math.log2(50.0) + (i + (0.5 * total - below) / histogram[i]) / 120.0
+            s.source_log2 = math.log2(50.0) + (i + (0.5 * total - below) / histogram[i]) / 120.0 - early
             break
         below += histogram[i]
 
