@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +18,7 @@ from obs_portrait.face.mesh.eyes import EyeLayer
 from obs_portrait.face.mesh.motion import Motion
 from obs_portrait.face.mesh.mouth import MouthLayer
 from obs_portrait.face.mesh.pose import solve
-from obs_portrait.face.mesh.raster import warp_map
+from obs_portrait.face.mesh.raster import Warp
 from obs_portrait.face.mesh.settings import MeshSettings
 from obs_portrait.face.mesh.stage import stage
 from obs_portrait.face.mesh.surroundings import Surroundings
@@ -58,7 +57,7 @@ class MeshEngine(FaceEngine):
         corner = self._texture[self._triangles].astype(np.float64)
         one, two = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
         self._facing = np.where(one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0] < 0, -1, 1).astype(np.int8)
-        self._warp = warp_map(canvas.width, canvas.height)
+        self._warp = Warp(base)
         self._points = np.empty((len(self._texture), 3), np.float32)
         self._eyes = EyeLayer(base, self._rest) if settings.eyes == "auto" else None
         self._mouth = MouthLayer(base, source, self._rest, settings) if settings.mouth == "auto" else None
@@ -76,26 +75,23 @@ class MeshEngine(FaceEngine):
         self._motion.set_reference(reference)
 
     def render(self, observation: Observation, frame: CameraFrame | None = None) -> NDArray[np.uint8]:
-        base = self._ready()
+        self._ready()
         face, head = self._motion.move(observation)
         around = self._around.follow(self._rest, face, self._motion.source, head)
         self._points[:_FACE] = face[:_FACE]
         self._points[_FACE:] = around
         if not np.isfinite(self._points).all():
             raise FaceError("The head's motion has no finite form; the frame is skipped.")
-        mapping = self._warp(self._points, self._texture, self._triangles, self._facing)
-        empty = np.empty(0, np.float32)  # the map holds both coordinates
-        out = np.asarray(cv2.remap(base, mapping, empty, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+        out = self._warp(self._points, self._texture, self._triangles, self._facing)
         if self._eyes is not None:
             self._eyes.draw(out, face)
         if self._mouth is not None:
             self._mouth.draw(out, face, head)
-        return np.ascontiguousarray(out)
+        return out
 
     def still(self) -> NDArray[np.uint8] | None:
         return None if self._base is None else self._base.copy()
 
-    def _ready(self) -> NDArray[np.uint8]:
+    def _ready(self) -> None:
         if self._base is None:
             raise FaceError("The mesh engine was not prepared before it was used.")
-        return self._base

@@ -150,7 +150,10 @@ def _draw(eye: _Eye, out: NDArray[np.uint8], face: NDArray[np.float64]) -> None:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
     def warp(
-        texture: NDArray[np.uint8] | NDArray[np.float32], here: NDArray[np.float64], there: NDArray[np.float64], border: int
+        texture: NDArray[np.uint8] | NDArray[np.float32],
+        here: NDArray[np.float64],
+        there: NDArray[np.float64],
+        border: int,
     ) -> NDArray[np.float32]:
         offset = there - corner + linear @ (origin - here)
         matrix = np.c_[linear, offset]
