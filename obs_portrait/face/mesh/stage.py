@@ -16,6 +16,7 @@ __all__ = ["stage"]
 
 _MIN_FACE: Final = 32  # pixels in the portrait
 _MAX_ENLARGE: Final = 8.0
+_TIGHTEST: Final = 1.6  # canvas over face: nearer than that nobody holds a camera
 
 
 def stage(portrait: Portrait, settings: FaceSettings, canvas: Canvas) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -37,6 +38,9 @@ def stage(portrait: Portrait, settings: FaceSettings, canvas: Canvas) -> tuple[N
         shift = np.array([(canvas.width - width * scale) / 2, (canvas.height - height * scale) / 2])
     else:
         scale = min(min(canvas.height, canvas.width) / (settings.crop_scale * face), _MAX_ENLARGE)
+        fill = canvas.height / height  # a picture that can fill the canvas' height does, if the face has room
+        if fill * face <= min(canvas.height, canvas.width) / _TIGHTEST:
+            scale = max(scale, fill)
         centre = (low + high) / 2
         # A little more room above than below: hair is taller than a chin is deep.
         shift = np.array([canvas.width / 2, canvas.height * 0.5]) - centre * scale
