@@ -17,6 +17,10 @@ def video_source(spec: VideoSourceSpec, epoch_ns: int, loop: bool) -> VideoSourc
 
     Raises `MediaError` for a spec that means nothing.
     """
+    if spec == "performance":  # draws only what is due
+        from obs_portrait.pipeline.performance import PerformanceVideoSource
+
+        return PerformanceVideoSource(live=True, loop=loop, epoch_ns=epoch_ns)
     source = _video(spec)
     if source.live:
         return source
@@ -30,10 +34,6 @@ def video_source(spec: VideoSourceSpec, epoch_ns: int, loop: bool) -> VideoSourc
 def _video(spec: VideoSourceSpec) -> VideoSource:
     if not isinstance(spec, str):
         return spec()
-    if spec == "performance":
-        from obs_portrait.pipeline.performance import PerformanceVideoSource
-
-        return PerformanceVideoSource()
     from obs_portrait.media.sources import open_video
 
     return open_video(spec)

@@ -29,6 +29,9 @@ class Mailbox(Generic[T]):
         self.replaced = 0
         """Objects that were pushed out before anybody took them."""
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     def put(self, item: T) -> None:
         """From any thread; never waits."""
         with self._there:

@@ -50,6 +50,7 @@ class Pacer:
         self._results, self._cues, self._stand_in, self._notice = results, cues, stand_in, notice
         self._ticker = Ticker(round(1_000_000_000 / rate), now_ns())
         self._waiting: deque[tuple[int, PersonaFrame]] = deque()  # (may leave at, frame): the alignment delay
+        self._unrecorded: list[PersonaFrame] = []
         self._last: PersonaFrame | None = None
         self._last_ns = 0  # when it was made, as far as this thread knows
         self._recorded_ns = -1
@@ -75,6 +76,7 @@ class Pacer:
             frame = self._instead(now)
         self._write(frame)
         done = now_ns()
+        self._record()
         self.on_written(frame, done - frame.captured_ns - waited if fresh else None)
         self.repeated += not fresh
         self._ticker.wrote(now, fresh)
@@ -100,7 +102,7 @@ class Pacer:
                 left = min(left, max(self._waiting[0][0] - now, 500_000))
             arrived = self._results.take(left / 1e9)
             if arrived is not None:
-                self._record(arrived)
+                self._unrecorded.append(arrived)
                 self._waiting.append((now_ns() + self.delay_ns, arrived))
 
     def _release(self, now: int) -> tuple[PersonaFrame, int] | None:
@@ -119,7 +121,7 @@ class Pacer:
             if now - self._last_ns <= (STRANGER_NS if brief else REPEAT_NS):
                 return self._last
         frame = self._stand_in(now)
-        self._record(frame)
+        self._unrecorded.append(frame)
         return frame
 
     def _is_of_another(self, frame: PersonaFrame, now: int) -> bool:
@@ -130,13 +132,15 @@ class Pacer:
         name, _, since = self._cues.at(now)
         return frame.persona != name and now - since > STRANGER_NS + self.delay_ns
 
-    def _record(self, frame: PersonaFrame) -> None:
-        """Recorders get every new frame at once, in order; they place it by its capture time."""
-        if frame.captured_ns <= self._recorded_ns:
-            return
-        self._recorded_ns = frame.captured_ns
-        for sink in [sink for sink in self._sinks if sink.takes_all]:
-            self._send(sink, frame)
+    def _record(self) -> None:
+        """Recorders get every new frame, in order, after the live sinks have theirs; they place it by its capture
+        time and need none of the repetitions."""
+        frames, self._unrecorded = self._unrecorded, []
+        for frame in frames:
+            if frame.captured_ns > self._recorded_ns:
+                self._recorded_ns = frame.captured_ns
+                for sink in [sink for sink in self._sinks if sink.takes_all]:
+                    self._send(sink, frame)
 
     def _write(self, frame: PersonaFrame) -> None:
         for sink in [sink for sink in self._sinks if not sink.takes_all]:
@@ -158,6 +162,11 @@ class Pacer:
         with contextlib.suppress(Exception):
             sink.close()
         self._notice(f"sink {sink.name}", f"{why} This sink is closed, the others go on.", True)
+
+    @property
+    def idle(self) -> bool:
+        """Every frame that came has been written."""
+        return not self._waiting and not len(self._results)
 
     @property
     def sinks(self) -> Sequence[VideoSink]:

@@ -79,6 +79,8 @@ class Preview:
         if view.overlay:
             _text(out, "OVERLAY: camera shown in this window only", line, _RED)
         rows = (self._figures() if view.statistics else []) + (list(HELP) if view.help else [])
+        if rows:  # a darker ground, so that text can be read on any persona
+            out[: line * (len(rows) + 2 + int(view.overlay))] //= 2
         for number, row in enumerate(rows):
             _text(out, row, line * (number + 2 + int(view.overlay)), _WHITE)
         if self.note:
@@ -93,5 +95,5 @@ class Preview:
 
 def _text(out: Picture, text: str, y: int, colour: tuple[int, int, int]) -> None:
     size = max(0.35, out.shape[0] / 1100)
-    for shade, thick in ((_BLACK, 3), (colour, 1)):
-        cv2.putText(out, text, (8, y), cv2.FONT_HERSHEY_SIMPLEX, size, shade, thick, cv2.LINE_AA)
+    for shade, shift in ((_BLACK, 1), (colour, 0)):  # a shadow: OpenCV 5 spaces letters by their thickness
+        cv2.putText(out, text, (8 + shift, y + shift), cv2.FONT_HERSHEY_SIMPLEX, size, shade, 1, cv2.LINE_AA)

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["body"]
 
 _PUBLISH_NS = 100_000_000
+_OVER_TICKS = 3
+"""So many ticks in a row without anything under way before the end is believed: a frame may be between two hands."""
 _STATE = {
     Origin.ENGINE: STATES.index("live"),
     Origin.HOLD: STATES.index("hold"),
@@ -168,7 +170,7 @@ class _VideoProcess:
                 self._obey(message)
 
     def _loop(self) -> None:
-        ended_told = False
+        over = 0
         while not self._stopping and not self._link.stopping.is_set():
             self._link.beat()
             self._pacer.delay_ns = self._plan.control.get("delay_ns")
@@ -176,13 +178,17 @@ class _VideoProcess:
             now = now_ns()
             if now - self._published_ns >= _PUBLISH_NS:
                 self._publish(now)
-            if self._feed.ended.is_set() and self._performer.idle and not ended_told:
-                ended_told = True
+            over = over + 1 if self._is_over() else 0
+            if over == _OVER_TICKS:
                 self._link.send(Ended())
             if not self._performer.is_alive():
                 raise RuntimeError("the engine's thread has ended")
             if not self._pacer.sinks:
                 raise PipelineError("No video sink is left; nothing can be shown.")
+
+    def _is_over(self) -> bool:
+        """The file has ended and all of it has gone through."""
+        return self._feed.ended.is_set() and not len(self._frames) and self._performer.idle and self._pacer.idle
 
     def _obey(self, message: object) -> None:
         match message:
