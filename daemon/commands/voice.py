@@ -124,7 +124,7 @@ def register(app: typer.Typer) -> None:
         """Convert recorded voices."""
 
     @voice.command()
-    def render(  # noqa: PLR0917 - each is an option of the command line
+    def render(
         source: str = typer.Argument(
             ..., metavar="IN", help="A sound file, or a video with sound: whatever FFmpeg reads."
         ),

