@@ -1,0 +1,42 @@
+"""The doctor never fails, and says what to do."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner
+
+from daemon import doctor
+from daemon.cli import app
+
+
+def test_json_has_a_row_for_everything() -> None:
+    result = CliRunner().invoke(app, ["doctor", "--json"])
+    rows = {(row["area"], row["what"]): row for row in json.loads(result.output)}
+    assert result.exit_code == 0
+    for place in (("face", "tracker"), ("face", "GPU"), ("voice", "converter dsp"), ("personas", "personas")):
+        assert rows[place]["status"] == "ok", rows[place]
+    assert all(row["todo"] for row in rows.values() if row["status"] == "missing")
+
+
+def test_a_probe_that_breaks_or_hangs_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+
+    def broken() -> Iterator[doctor.Row]:
+        yield doctor.Row("a", "first", "ok", "")
+        raise RuntimeError("driver said no")
+
+    def hanging() -> Iterator[doctor.Row]:
+        release.wait()
+        yield doctor.Row("b", "late", "ok", "")
+
+    monkeypatch.setattr(doctor, "_PROBES", (("a", broken), ("b", hanging)))
+    monkeypatch.setattr(doctor, "_PATIENCE", 0.2)
+    rows = doctor.examine()
+    release.set()
+    assert [row.what for row in rows] == ["first", "a", "b"]
+    assert "driver said no" in rows[1].detail
+    assert "no answer" in rows[2].detail
