@@ -42,6 +42,8 @@ PICTURE_MARK: Final = PictureMark(5.0)
 """Faint enough to look at, and after H.264 still far above the detector's threshold."""
 TONE_MARK: Final = ToneMark(-54.0)
 _MOST_LAG_S: Final = 0.3
+_SPAN_S: Final = 3.5
+"""How much of each persona's time the mouths are followed for, in seconds."""
 _SHOTS: Final = 9
 
 Progress = Callable[[str, int, int | None], None]
@@ -102,7 +104,10 @@ def run(
     result = render(job, lambda done, of: progress("Rendering", done, of))
     if result.interrupted:
         raise KeyboardInterrupt
-    pictures = look(job.out, result.width - canvas.width, lambda n: progress("Measuring the file", n, result.frames))
+    spans = [(begin, begin + _SPAN_S) for begin in (0.0, stage.seconds / 2)]
+    pictures = look(
+        job.out, result.width - canvas.width, spans, lambda n: progress("Measuring the file", n, result.frames)
+    )
     progress("Measuring the file", result.frames, result.frames)
     names = [persona.name for persona in personas]
     report = _report(job, result, pictures, stage, names)
@@ -159,8 +164,8 @@ def _skew(
     pictures: Pictures, played: NDArray[np.float32], said: NDArray[np.float32], stage: Stage, rate: float
 ) -> dict[str, float | None]:
     """Positive: the picture is late. `event_ms`: the persona's lips part and the pop begins, both as they are in the
-    file. `whole_ms`: the persona's mouth against the driver's in the file, less the voice against the driver's, over
-    the whole length."""
+    file. `whole_ms`: how far the persona's mouth lags behind the driver's, less how far the persona's voice lags behind
+    the driver's, over seconds of both personas."""
     mouth = lag(pictures.persona, pictures.driver, round(_MOST_LAG_S * rate)) / rate
     voice = lag(envelope(said), envelope(played), round(_MOST_LAG_S * ENVELOPE_HZ)) / ENVELOPE_HZ
     picture = sound = float("nan")

@@ -6,7 +6,7 @@ Nothing here trusts what the pipeline says of itself; the file is decoded again 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,8 +32,8 @@ class Pictures:
     """What is in a file's pictures, frame by frame.
 
     times: (n,) float64 seconds. driver, persona: (n,) float64 opening of the mouth over the height of the face, NaN
-    where the tracker sees no face. leaked: frames whose persona part shows the driver's mark. marked: frames whose
-    driver part shows it (it must be there, or the detector would be worth nothing).
+    where the tracker sees no face or did not look. leaked: frames whose persona part shows the driver's mark. marked:
+    frames whose driver part shows it (it must be there, or the detector would be worth nothing).
     """
 
     times: Floats
@@ -43,9 +43,15 @@ class Pictures:
     marked: int
 
 
-def look(path: Path, driver_width: int, progress: Callable[[int], None] | None = None) -> Pictures:
-    """Decodes a file whose left `driver_width` pixels show the driver, looks for the mark in every frame and follows
-    both mouths. `progress` is called with the frames done. Raises `MediaError` if it cannot be read."""
+def look(
+    path: Path,
+    driver_width: int,
+    spans_s: Sequence[tuple[float, float]] = ((0.0, float("inf")),),
+    progress: Callable[[int], None] | None = None,
+) -> Pictures:
+    """Decodes a file whose left `driver_width` pixels show the driver, looks for the mark in every frame, and at both
+    mouths in the frames of `spans_s` (begin and end in seconds). `progress` is called with the number of frames done.
+    Raises `MediaError` if the file cannot be read."""
     times: list[float] = []
     mouths: tuple[list[float], list[float]] = ([], [])
     leaked = marked = 0
@@ -57,8 +63,9 @@ def look(path: Path, driver_width: int, progress: Callable[[int], None] | None =
             leaked += PictureMark.found(persona)
             marked += PictureMark.found(driver, parts=False)
             times.append(frame.captured_ns / 1e9)
+            wanted = any(begin <= times[-1] < end for begin, end in spans_s)
             for tracker, image, opening in zip(trackers, (driver, persona), mouths, strict=True):
-                opening.append(_opening(tracker.track(image, frame.captured_ns)))
+                opening.append(_opening(tracker.track(image, frame.captured_ns)) if wanted else np.nan)
             if progress is not None:
                 progress(len(times))
     return Pictures(np.array(times), np.array(mouths[0]), np.array(mouths[1]), leaked, marked)
