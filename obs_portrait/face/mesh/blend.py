@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Window", "polygon_mask", "window_about"]
 
+_FAR = 8192.0  # pixels
 _SHIFT = 4  # sub-pixel bits of OpenCV's drawing functions
 
 
@@ -47,7 +48,9 @@ def window_about(points: NDArray[np.float64], margin: float, shape: tuple[int, .
 def polygon_mask(points: NDArray[np.float64], window: Window, soft: float = 0.7) -> NDArray[np.float32]:
     """(h, w) float32, 1 inside the polygon `points` (n, 2, canvas pixels), with an edge `soft` pixels wide."""
     mask = np.zeros((window.size[1], window.size[0]), np.uint8)
-    local = np.round((points - (window.x0, window.y0)) * (1 << _SHIFT)).astype(np.int32)
+    # Fixed point has little room: what lies far outside the window only needs to stay outside.
+    near = np.clip(points - (window.x0, window.y0), -_FAR, _FAR)
+    local = np.round(near * (1 << _SHIFT)).astype(np.int32)
     cv2.fillPoly(mask, [local.reshape(-1, 1, 2)], 255, cv2.LINE_AA, _SHIFT)
     if soft > 0:
         mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), soft), np.uint8)

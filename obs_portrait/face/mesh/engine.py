@@ -49,7 +49,7 @@ class MeshEngine(FaceEngine):
         source = solve(landmarks)
         self._rest = landmarks.astype(np.float64)
         self._around = Surroundings.build(source, self._rest, canvas.width, canvas.height)
-        self._motion = Motion(source, settings, canvas.height)
+        self._motion = Motion(source, settings, canvas)
         self._texture = np.ascontiguousarray(
             np.vstack([self._rest[:_FACE, :2], self._around.points[:, :2]]), np.float32
         )

@@ -27,7 +27,7 @@ from obs_portrait.face.topology import (
     canonical_vertices,
     triangles,
 )
-from obs_portrait.face.types import LANDMARKS, Observation
+from obs_portrait.face.types import LANDMARKS, Canvas, Observation
 
 __all__ = ["EYES", "Motion", "openness"]
 
@@ -39,6 +39,8 @@ EYES: Final = (
 _LIP_PAIRS: Final = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (80, 88), (310, 318), (191, 95), (415, 324))
 _YAW_LIMIT: Final = np.radians(42.0)
 _PITCH_LIMIT: Final = np.radians(32.0)
+_ROOM: Final = 0.45
+"""How far the head may go from where it stands in the portrait, as a share of the canvas."""
 _SHUT: Final = 0.12
 """Openness that the landmarks of a fully shut eye still show, as a share of the open eye."""
 _LAPLACIAN: Final = 0.35
@@ -87,10 +89,10 @@ class _Steady:
 class Motion:
     """Moves one portrait. Keeps the driver's reference and, if `smoothing` > 0, the filters' state."""
 
-    def __init__(self, source: Placement, settings: MeshSettings, canvas_height: int) -> None:
+    def __init__(self, source: Placement, settings: MeshSettings, canvas: Canvas) -> None:
         self.source = source
         self._settings = settings
-        self._height = canvas_height
+        self._canvas = canvas
         self._blur = _smoothing_matrix()
         self._rotation_0 = cv2.Rodrigues(source.R)[0].ravel()
         self._free = np.ones(LANDMARKS, bool)
@@ -112,9 +114,10 @@ class Motion:
         driver = solve(seen.landmarks)
         if self._reference is None:
             self._reference = driver
-        relative = self._settings.motion == "relative"
-        start = self._reference
         settings = self._settings
+        relative = settings.motion == "relative"
+        # Absolute: the portrait's own face is what the driver is compared with, so his shape is taken as it is.
+        start = self._reference if relative else self.source
         delta = driver.shape - start.shape
         delta[:468] = self._blur @ delta[:468]
         delta = self._fit_features(delta, driver, start) * settings.expression_strength
@@ -132,7 +135,7 @@ class Motion:
             mine = openness(source, upper, lower, corners)
             base = openness(start.shape, upper, lower, corners)
             now = openness(driver.shape, upper, lower, corners)
-            ratio = now / max(base, 0.08)
+            ratio = 1 + (now - base) / max(base, 0.08)  # a reference with shut eyes says nothing about open ones
             if ratio < 1:
                 ratio = max(0.0, (ratio - _SHUT) / (1 - _SHUT))
             ratio = min(ratio, 1.6)
@@ -168,15 +171,24 @@ class Motion:
         R = self._limit(R)
         follow = settings.translation
         if follow is None:
-            follow = 1.0 if settings.crop == "none" else 0.6
+            follow = 1.0 if settings.crop == "none" or not relative else 0.6
         follow *= settings.pose_strength
-        unit = source.scale / start.scale if settings.adapt_scale else self._height / max(seen.height, 1)
         # The head turns about its middle, not about the canonical face's origin.
         pivot = canonical_vertices().mean(0).astype(np.float64)
-        shift = driver.place(pivot[None])[0] - start.place(pivot[None])[0]
-        grown = (driver.scale / start.scale) ** follow
-        scale = source.scale * float(np.clip(grown, 0.6, 1.6))
-        centre = source.place(pivot[None])[0] + follow * unit * np.array([shift[0], shift[1], 0.0])
+        home, now = source.place(pivot[None])[0], driver.place(pivot[None])[0]
+        picture = self._canvas.height / max(seen.height, 1)  # canvas pixels for a pixel of the driver's picture
+        if relative:
+            unit = source.scale / start.scale if settings.adapt_scale else picture
+            shift = unit * (now - start.place(pivot[None])[0])
+            grown = driver.scale / start.scale
+        else:
+            middle = np.array([seen.width, seen.height, 0.0]) / 2
+            shift = picture * (now - middle) + np.array([self._canvas.width, self._canvas.height, 0.0]) / 2 - home
+            grown = 1.0 if settings.adapt_scale else picture * driver.scale / source.scale
+        scale = source.scale * float(np.clip(grown**follow, 0.6, 1.6))
+        room = _ROOM * np.array([self._canvas.width, self._canvas.height])
+        centre = home.copy()
+        centre[:2] += [soft_limit(float(follow * shift[axis]), float(room[axis])) for axis in range(2)]
         vector = np.asarray(cv2.Rodrigues(R)[0], np.float64).ravel()
         vector = self._steady_pose(vector)
         centre_scale = self._steady_place(np.append(centre, scale))
