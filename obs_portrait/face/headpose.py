@@ -30,8 +30,8 @@ def angles(pose: NDArray[np.float32]) -> tuple[float, float, float]:
     picture. Pitch lies within ±90; at ±90 yaw and roll are one and the same, and roll is 0 then.
     """
     turned = np.asarray(pose, np.float64)[:3, :3]
-    size = float(np.cbrt(abs(np.linalg.det(turned))))
-    if not np.isfinite(size) or size < _FLAT:
+    size = float(np.cbrt(abs(np.linalg.det(turned)))) if np.isfinite(turned).all() else 0.0
+    if size < _FLAT:
         return 0.0, 0.0, 0.0
     R = turned / size
     pitch = float(np.degrees(np.arcsin(np.clip(R[1, 2], -1.0, 1.0))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ MAX_PIXELS: Final = 40_000_000
 SIDECAR: Final = "landmarks.npz"
 """File beside a picture whose face the landmarker cannot find: arrays `landmarks` (478, 3) and `size` (w, h)."""
 _MIN_SIDE: Final = 64
+_MAX_SIDECAR: Final = 1 << 20  # bytes once unpacked; landmarks take about 6,000
 _SEARCH_SIDE: Final = 1600  # a hidden face is sought in a copy of this size
 _FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 
@@ -56,7 +58,10 @@ def load_picture(path: Path) -> NDArray[np.uint8]:
     except UnidentifiedImageError:
         raise FaceError(f"{path}: this is not a picture that can be read; use PNG, JPEG or WebP.") from None
     except Image.DecompressionBombError:
-        raise FaceError(f"{path}: the picture is far too large; save it smaller, 1024x1024 is plenty.") from None
+        raise FaceError(
+            f"{path}: the picture has far too many pixels (limit {MAX_PIXELS // 1_000_000} megapixels); save it "
+            "smaller, 1024x1024 is plenty."
+        ) from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise FaceError(f"{path}: the picture cannot be read ({error}); save it again as PNG.") from error
 
@@ -75,9 +80,15 @@ def _flat(picture: Image.Image) -> NDArray[np.uint8]:
 def load_sidecar(path: Path, width: int, height: int) -> NDArray[np.float32]:
     """(478, 3) float32 landmarks in pixels of a picture of width x height. Raises `FaceError` if the file is unfit."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            landmarks = np.array(archive["landmarks"], np.float32)
-            size = [int(value) for value in np.ravel(archive["size"])]
+        with path.open("rb") as file, zipfile.ZipFile(file) as zipped:
+            if sum(member.file_size for member in zipped.infolist()) > _MAX_SIDECAR:
+                raise FaceError(f"{path}: this is far larger than landmarks are; write it anew (docs/personas.md).")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                landmarks = np.array(archive["landmarks"], np.float32)
+                size = [int(value) for value in np.ravel(archive["size"])]
+    except FaceError:
+        raise
     except KeyError as error:
         raise FaceError(f"{path}: the array {error} is missing; write `landmarks` (478, 3), `size` (2).") from None
     except Exception as error:  # a damaged zip raises many kinds
@@ -116,8 +127,8 @@ def load_portrait(path: Path, sidecar: Path | None = None) -> Portrait:
 
 
 def _find_face(image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-    """Landmarks of the largest face. The detector wants a face of middling size: where it sees none in the whole
-    picture, it is shown the picture with a margin (a face that fills it), then parts of it (a small face)."""
+    """Landmarks of the largest face. The detector overlooks faces that are small in the picture: where it sees none,
+    it is shown overlapping parts of the picture."""
     with FaceTracker("image", max_faces=5) as tracker:
         seen = tracker.track(image, 0)
         if seen is not None:
@@ -125,11 +136,6 @@ def _find_face(image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         scale = min(1.0, _SEARCH_SIDE / max(image.shape[:2]))
         small = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
         height, width = small.shape[:2]
-        margin = max(height, width) // 2
-        padded = np.pad(small, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
-        seen = tracker.track(padded, 0)
-        if seen is not None:
-            return np.asarray((seen.landmarks - (margin, margin, 0)) / scale, np.float32)
         tall, wide = height // 2, width // 2
         best: tuple[float, NDArray[np.float32]] | None = None
         for top in (0, tall // 2, tall):
