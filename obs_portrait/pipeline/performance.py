@@ -102,9 +102,9 @@ def speech() -> NDArray[np.float32]:
         with av.open(str(path)) as file:
             blocks = [frame.to_ndarray().reshape(-1) for frame in file.decode(audio=0)]
             rate = file.streams.audio[0].rate
-    except (OSError, av.FFmpegError) as error:
+        samples = np.concatenate(blocks)
+    except (OSError, IndexError, ValueError, av.FFmpegError) as error:
         raise _missing(path, error) from error
-    samples = np.concatenate(blocks)
     if rate != SAMPLE_RATE or samples.dtype != np.int16:
         raise MediaError(f"{path}: the bundled performance is not as it was made; install OBS Portrait again.")
     return np.asarray(samples, np.float32) / np.float32(32768)
@@ -152,14 +152,15 @@ class PerformanceVideoSource(VideoSource):
         self._start = now_ns() if self._epoch is None else self._epoch
 
     def read(self, timeout: float = 1.0) -> CameraFrame | None:
-        if self._engine is None:
+        engine = self._engine
+        if engine is None:
             raise MediaError("The bundled performance was read before it was opened.")
         if self.live and not self._wait(timeout):
             return None
         if not self._loop and self._index >= len(self._track):
             return None
         index, self._index = self._index, self._index + 1
-        image = self._engine.render(self._track[index % len(self._track)])
+        image = engine.render(self._track[index % len(self._track)])
         return CameraFrame(image, self._due(index) if self.live else self._media(index), index)
 
     def _media(self, index: int) -> int:
