@@ -216,3 +216,9 @@ def test_the_command_prints_a_table(clip: Path) -> None:
     assert result.exit_code == 0, result.output
     for word in ("static", "similarity", "PSNR", "AKD@256"):
         assert word in result.stdout
+
+
+def test_the_mesh_engine_follows_better_than_either_baseline(clip: Path) -> None:
+    row = evaluate_video(clip, engine="mesh", step=4)
+    assert row["held"] == row["lost"] == 0
+    assert row["akd"] < min(row["baselines"][name]["akd"] for name in ("static", "similarity"))

@@ -13,6 +13,7 @@ from PIL import Image
 from obs_portrait.errors import FaceError
 from obs_portrait.face.portrait import load_picture, load_portrait, load_sidecar
 from obs_portrait.face.tracker import FaceTracker
+from obs_portrait.resources import profiles_dir
 from tests.face.drawn import face, points
 
 
@@ -186,3 +187,14 @@ def test_real_portraits(shared_data: Path) -> None:
     for path in sorted((shared_data / "portraits").glob("*.jpg")):
         portrait = load_portrait(path)
         assert np.ptp(portrait.landmarks[:, 0]) > 100
+
+
+def test_the_built_in_portraits() -> None:
+    pictures = [
+        path for path in sorted(profiles_dir().glob("*/portrait.*")) if path.suffix in {".png", ".jpg", ".webp"}
+    ]
+    for path in pictures:
+        portrait = load_portrait(path)
+        inside = (portrait.landmarks[:, :2] >= 0) & (portrait.landmarks[:, :2] < portrait.image.shape[1::-1])
+        assert inside.mean() > 0.95, path
+    assert len(pictures) >= 4
