@@ -139,8 +139,10 @@ def skull_columns(v: Array, steps: int = 9) -> Array:
         on = np.concatenate(
             [SKULL_CENTRE[:2] + unit * SKULL_RADII[:2] * np.sin(phi), SKULL_CENTRE[2] - SKULL_RADII[2] * np.cos(phi)], 1
         )
-        low = np.clip(unit[1], 0, 1)  # the jaw keeps its width further back than the brow
-        fade = (1 - np.linspace(0, 1, steps + 1)[:, None]) ** (3 - 1.3 * low)
+        t = np.linspace(0, 1, steps + 1)
+        low = float(np.clip(unit[1], 0, 1))  # the jaw keeps its width further back than the brow, and rises to the neck
+        on[:, 1] -= 4.0 * low * 4 * t * (1 - t)
+        fade = (1 - t[:, None]) ** (3 - 1.3 * low)
         columns.append(on + (p - on[0]) * fade)
     return np.array(columns)
 

@@ -141,7 +141,7 @@ def marble() -> None:
     brows(v, n.material, 60, 0.08)
     lashes(v, n.material, 0.07)
     stage.backdrop((0.10, 0.125, 0.165), (0.022, 0.028, 0.04))
-    studio((1.0, 0.93, 0.84), (0.55, 0.72, 1.0), (0.8, 0.9, 1.0), 0.8, 0.45)
+    studio((1.0, 0.92, 0.82), (0.5, 0.68, 1.0), (0.8, 0.9, 1.0), 0.9, 0.12)
 
 
 def bronze() -> None:
@@ -388,7 +388,7 @@ def main() -> None:
     size, samples = int(sys.argv[3]) if len(sys.argv) > 3 else 1024, int(sys.argv[4]) if len(sys.argv) > 4 else 64
     stage.reset()
     BUSTS[name]()
-    stage.render(out, size, samples)
+    stage.render(out, size, samples, **({"ambient": (0.012, 0.014, 0.02), "look": "AgX - High Contrast"} if name == "marble" else {}))
     if name == "comic":
         stage.render_normals(out.with_name("comic-normals.png"))
     if name == "robot":

@@ -53,7 +53,7 @@ def landmarks() -> Array:
         n = len(ring)
         for k, i in enumerate(ring):  # from the outer corner under the eye to the inner corner and back above
             a = 2 * np.pi * k / n
-            moved[i] = middle + np.array([side * np.cos(a) * EYE_SIZE[0], np.sin(a) * EYE_SIZE[1]]) * 1.08
+            moved[i] = middle + np.array([side * np.cos(a) * 2.15, np.sin(a) * 1.95])
         for k, (dx, dy) in enumerate(((0, 0), (1, 0), (0, -1), (-1, 0), (0, 1))):
             points[iris[k], :2] = middle + 0.55 * np.array([dx, dy])
     for ring, height in ((LIPS_OUTER, 0.95), (LIPS_INNER, 0.06)):
