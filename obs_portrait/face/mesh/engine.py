@@ -17,7 +17,7 @@ from obs_portrait.face.engine import FaceEngine
 from obs_portrait.face.mesh.eyes import EyeLayer
 from obs_portrait.face.mesh.motion import Motion
 from obs_portrait.face.mesh.mouth import MouthLayer
-from obs_portrait.face.mesh.pose import solve
+from obs_portrait.face.mesh.pose import Placement, solve
 from obs_portrait.face.mesh.raster import Warp
 from obs_portrait.face.mesh.settings import MeshSettings
 from obs_portrait.face.mesh.stage import stage
@@ -77,17 +77,30 @@ class MeshEngine(FaceEngine):
     def render(self, observation: Observation, frame: CameraFrame | None = None) -> NDArray[np.uint8]:
         self._ready()
         face, head = self._motion.move(observation)
-        around = self._around.follow(self._rest, face, self._motion.source, head)
-        self._points[:_FACE] = face[:_FACE]
-        self._points[_FACE:] = around
-        if not np.isfinite(self._points).all():
-            raise FaceError("The head's motion has no finite form; the frame is skipped.")
-        out = self._warp(self._points, self._texture, self._triangles, self._facing)
+        out = self._warp(*self._mesh(face, head))
         if self._eyes is not None:
             self._eyes.draw(out, face)
         if self._mouth is not None:
             self._mouth.draw(out, face, head)
         return out
+
+    def mesh(
+        self, observation: Observation
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32], NDArray[np.int8]]:
+        """What `raster.Warp` is given for an observation: points (n, 3), texture (n, 2), triangles (k, 3), facing (k,).
+        For measurements and overlays."""
+        self._ready()
+        points, texture, corners, facing = self._mesh(*self._motion.move(observation))
+        return points.copy(), texture, corners, facing
+
+    def _mesh(
+        self, face: NDArray[np.float64], head: Placement
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32], NDArray[np.int8]]:
+        self._points[:_FACE] = face[:_FACE]
+        self._points[_FACE:] = self._around.follow(self._rest, face, self._motion.source, head)
+        if not np.isfinite(self._points).all():
+            raise FaceError("The head's motion has no finite form; the frame is skipped.")
+        return self._points, self._texture, self._triangles, self._facing
 
     def still(self) -> NDArray[np.uint8] | None:
         return None if self._base is None else self._base.copy()

@@ -41,8 +41,8 @@ _YAW_LIMIT: Final = np.radians(42.0)
 _PITCH_LIMIT: Final = np.radians(32.0)
 _ROOM: Final = 0.45
 """How far the head may go from where it stands in the portrait, as a share of the canvas."""
-_SHUT: Final = 0.12
-"""Openness that the landmarks of a fully shut eye still show, as a share of the open eye."""
+_SHUT: Final = 0.06
+"""Openness that the landmarks of a fully shut eye still show (gap over the eye's width)."""
 _LAPLACIAN: Final = 0.35
 
 
@@ -135,9 +135,9 @@ class Motion:
             mine = openness(source, upper, lower, corners)
             base = openness(start.shape, upper, lower, corners)
             now = openness(driver.shape, upper, lower, corners)
-            ratio = 1 + (now - base) / max(base, 0.08)  # a reference with shut eyes says nothing about open ones
-            if ratio < 1:
-                ratio = max(0.0, (ratio - _SHUT) / (1 - _SHUT))
+            # Openness beyond that of a shut eye; a reference with shut eyes says nothing about open ones.
+            floor = min(_SHUT, 0.5 * base)
+            ratio = max(0.0, 1 + (now - base) / (max(base, 0.08) - floor if now < base else max(base, 0.08)))
             ratio = min(ratio, 1.6)
             width = float(np.linalg.norm(source[corners[0]] - source[corners[1]]))
             wanted = (ratio - 1) * mine * width  # change of the gap in cm
