@@ -6,8 +6,8 @@ source turned, scaled and moved so that its eye corners meet the target's ("simi
 
 Pictures are compared on the face box: the bounding box of the target's landmarks, a tenth wider on every side. The
 tracker drives in "video" mode, as on air, and scores in "image" mode, where it looks at every picture afresh. Driving
-and scoring with one tracker flatters engines that draw from landmarks; its own disagreement between the two modes is
-the floor of AKD.
+and scoring with one tracker flatters engines that draw from landmarks: with two faces looked for, MediaPipe sees the
+same points in both modes, so that the floor of AKD is the tracker's noise on the engine's own picture.
 """
 
 from __future__ import annotations
