@@ -18,8 +18,6 @@ from hair import Scalp, Strand, brow, curls, falls, swept
 from head import Head, Shape, build, loft, shoulders
 from stage import Nodes
 
-from obs_portrait.face.topology import LEFT_EYE, RIGHT_EYE
-
 _RIGHT_BROW = (55, 65, 52, 53, 46)
 _LEFT_BROW = (285, 295, 282, 283, 276)
 _RIGHT_LID = (33, 246, 161, 160, 159, 158, 157, 173, 133)
@@ -129,7 +127,7 @@ def marble() -> None:
     for element in next(x for x in e.node_tree.nodes if x.type == "VALTORGB").color_ramp.elements:
         if element.color[0] < 0.03:
             element.color = (0.16, 0.155, 0.15, 1)
-    head, v = bust(
+    _, v = bust(
         Shape(nose=0.92, nose_out=0.3, lips=1.25, brow_out=0.15, cheek=0.15, jaw=0.95, eye_open=1.5, chin=-0.2),
         n.material,
         e,
@@ -164,7 +162,7 @@ def bronze() -> None:
     e = stage.eye_material((0.16, 0.08, 0.03), (0.30, 0.18, 0.09), 0.44)
     e.node_tree.nodes["Principled BSDF"].inputs["Metallic"].default_value = 0.35
     e.node_tree.nodes["Principled BSDF"].inputs["Roughness"].default_value = 0.3
-    head, v = bust(
+    _, v = bust(
         Shape(nose=1.12, nose_out=0.5, lips=1.05, brow_out=0.55, jaw=1.1, chin=0.8, neck=1.1, eye_open=1.4, cheek=0.1),
         n.material,
         e,
@@ -198,7 +196,7 @@ def painted() -> None:
         coat_rough=0.3,
     )
     dark = Nodes("lash").principled(colour=(0.012, 0.008, 0.007), rough=0.6).material
-    head, v = bust(
+    _, v = bust(
         Shape(nose=0.84, lips=1.35, cheek=0.3, smile=0.16, eye_open=1.9, eye_wide=1.22, jaw=0.88, neck=0.86, chin=-0.3),
         skin.material,
         stage.eye_material((0.05, 0.20, 0.13)),
@@ -388,7 +386,12 @@ def main() -> None:
     size, samples = int(sys.argv[3]) if len(sys.argv) > 3 else 1024, int(sys.argv[4]) if len(sys.argv) > 4 else 64
     stage.reset()
     BUSTS[name]()
-    stage.render(out, size, samples, **({"ambient": (0.012, 0.014, 0.02), "look": "AgX - High Contrast"} if name == "marble" else {}))
+    stage.render(
+        out,
+        size,
+        samples,
+        **({"ambient": (0.012, 0.014, 0.02), "look": "AgX - High Contrast"} if name == "marble" else {}),
+    )
     if name == "comic":
         stage.render_normals(out.with_name("comic-normals.png"))
     if name == "robot":

@@ -1,10 +1,10 @@
-"""A robot with a glass visor: eyes and mouth are lamps, so the landmarker finds no face and a sidecar names the points."""
+"""A robot with a glass visor: eyes and mouth are lamps. No landmarker finds that face; a sidecar has its points."""
 
 from __future__ import annotations
 
 import numpy as np
 import stage
-from head import face, Shape
+from head import Shape, face
 from numpy.typing import NDArray
 from stage import Nodes
 
