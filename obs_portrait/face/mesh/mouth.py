@@ -22,7 +22,7 @@ __all__ = ["MouthLayer"]
 _RING: Final = list(LIPS_INNER)
 _CHIN: Final = [152, 148, 377, 175, 176, 400]
 _CORNERS: Final = (61, 291)
-_PIXELS: Final = 40  # texture pixels a cm at a mouth 5 cm wide
+_LIP_GAP: Final = 0.16  # cm at a mouth 5 cm wide: so far the lower teeth rise above the lower lip when it drops
 _IVORY: Final = np.array([0.93, 0.89, 0.80])
 _CAVITY: Final = np.array([0.20, 0.055, 0.05])
 _TONGUE: Final = np.array([0.70, 0.30, 0.29])
@@ -54,9 +54,13 @@ class MouthLayer:
         self._lower_at = shape[14] + np.array([0.0, -0.02, 0.55]) * unit
         self._tongue_at = shape[14] + np.array([0.0, 0.45, 0.9]) * unit
         # Widths of the visible crowns from the middle outwards, in cm (central incisor, lateral, canine, premolars).
-        self._upper = _teeth((0.42, 0.34, 0.37, 0.33, 0.31), 0.52, ivory, gum, upward=True)
-        self._lower = _teeth((0.27, 0.29, 0.33, 0.33, 0.32), 0.42, ivory * 0.9, gum, upward=False)
-        self._tongue = _blob(1.55, 0.85, soft)
+        # Textures are about as fine as the canvas, or bilinear sampling would make them glitter.
+        pixels = int(np.clip(np.ceil(1.2 * source.scale * unit), 6, 60))  # a cm
+        self._grain = unit / pixels
+        self._upper = _teeth((0.42, 0.34, 0.37, 0.33, 0.31), 0.52, ivory, gum, pixels, upward=True)
+        self._lower = _teeth((0.27, 0.29, 0.33, 0.33, 0.32), 0.42, ivory * 0.9, gum, pixels, upward=False)
+        self._tongue = _blob(1.55, 0.85, soft, pixels)
+        self._lip_rest = shape[14].copy()
         self._open_at_rest = self._gap(rest)
 
     def _gap(self, face: NDArray[np.float64]) -> float:
@@ -80,12 +84,14 @@ class MouthLayer:
         height = max(float(np.ptp(ring[:, 1])), 1.0)
         inside = np.broadcast_to(self._cavity.astype(np.float32), (*mask.shape, 3)).copy()
         jaw = head.shape[_CHIN].mean(0) - self._chin_rest
+        # A lip that drops farther than the chin would bare the gum: there the teeth go with the lip.
+        jaw[1] = max(jaw[1], head.shape[14, 1] - self._lip_rest[1] - _LIP_GAP * self._unit)
         for texture, at in (
-            (self._tongue, self._tongue_at + jaw * 0.9),
+            (self._tongue, self._tongue_at + jaw * 0.7),
             (self._lower, self._lower_at + jaw),
             (self._upper, self._upper_at),
         ):
-            _stamp(inside, texture, head, at, self._unit, (window.x0, window.y0))
+            _stamp(inside, texture, head, at, self._grain, (window.x0, window.y0))
         # What lies near the lips lies in their shadow, and the upper lip's is the deeper one.
         sigma = max(0.8, 0.13 * height)
         shadow = np.asarray(cv2.GaussianBlur(mask, (0, 0), sigma))
@@ -117,12 +123,17 @@ def _light(base: NDArray[np.uint8], rest: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def _teeth(
-    widths: tuple[float, ...], height: float, colour: NDArray[np.float64], gum: NDArray[np.float64], upward: bool
+    widths: tuple[float, ...],
+    height: float,
+    colour: NDArray[np.float64],
+    gum: NDArray[np.float64],
+    pixels: int,
+    upward: bool,
 ) -> NDArray[np.float32]:
     """(h, w, 4) premultiplied RGBA, 0 to 255: a row of crowns. The texture's middle column is the midline; the biting
     edge lies on its middle row; crowns grow upward (upper teeth) or downward."""
     super_sample = 3
-    p = _PIXELS * super_sample
+    p = pixels * super_sample
     half = sum(widths) + 0.1
     rows, columns = int(2 * 1.1 * p), int(2 * half * p)
     image = np.zeros((rows, columns, 4), np.float32)
@@ -135,6 +146,12 @@ def _teeth(
     gum_alpha = np.clip((along - height * 0.9) / 0.06, 0, 1) * np.clip((half - np.abs(across)) / 0.1, 0, 1)
     image[..., :3] = (255 * gum * 0.8).astype(np.float32) * gum_alpha[..., None]
     image[..., 3] = gum_alpha
+    # Between crowns one sees the flanks of teeth, not the dark.
+    flank = np.clip((along - 0.06) / 0.05, 0, 1) * np.clip((height * 0.86 - along) / 0.05, 0, 1)
+    flank = flank * np.clip((half - 0.25 - np.abs(across)) / 0.3, 0, 1)
+    image *= (1 - flank)[..., None]
+    image[..., :3] += (255 * 0.7 * colour)[None, None] * flank[..., None]
+    image[..., 3] += flank
     for side in (-1, 1):
         left = 0.0
         for number, width in enumerate(widths):
@@ -155,12 +172,12 @@ def _teeth(
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _blob(half_width: float, half_height: float, colour: NDArray[np.float64]) -> NDArray[np.float32]:
+def _blob(half_width: float, half_height: float, colour: NDArray[np.float64], pixels: int) -> NDArray[np.float32]:
     """(h, w, 4) premultiplied RGBA: the tongue, rounded, with a furrow along its middle."""
-    rows, columns = int(2 * half_height * _PIXELS * 1.15), int(2 * half_width * _PIXELS * 1.15)
+    rows, columns = int(2 * half_height * pixels * 1.15), int(2 * half_width * pixels * 1.15)
     ys, xs = np.mgrid[:rows, :columns].astype(np.float32)
-    x = (xs - columns / 2) / (half_width * _PIXELS)
-    y = (ys - rows / 2) / (half_height * _PIXELS)
+    x = (xs - columns / 2) / (half_width * pixels)
+    y = (ys - rows / 2) / (half_height * pixels)
     r = np.hypot(x, y)
     alpha = np.clip((1 - r) / 0.12, 0, 1)
     shade = (0.55 + 0.45 * np.sqrt(np.clip(1 - r * r, 0, 1))) * (1 - 0.18 * np.exp(-((x / 0.10) ** 2)))
@@ -173,12 +190,13 @@ def _stamp(
     texture: NDArray[np.float32],
     head: Placement,
     at: NDArray[np.float64],
-    unit: float,
+    grain: float,
     origin: tuple[int, int],
 ) -> None:
-    """Lays a texture, which faces along the head, over `picture` with its middle at the point `at` of head space."""
+    """Lays a texture, which faces along the head, over `picture` with its middle at the point `at` of head space.
+    grain: cm a texture pixel."""
     middle = head.place(at[None])[0, :2] - origin
-    axes = head.scale * unit / _PIXELS * head.R[:2, :2]
+    axes = head.scale * grain * head.R[:2, :2]
     height, width = texture.shape[:2]
     forward = np.c_[axes, middle - axes @ np.array([(width - 1) / 2, (height - 1) / 2])]
     size = (picture.shape[1], picture.shape[0])
