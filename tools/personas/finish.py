@@ -99,9 +99,15 @@ def painted(render: Path) -> Array:
     return np.clip(np.clip(lively, 0, 1) ** 0.90 * np.array([1.05, 1.02, 0.99], np.float32), 0, 1)
 
 
+def marble(render: Path) -> Array:
+    """White stone: highlights up, shadows kept."""
+    image = read(render)
+    return np.clip(image * 1.16 + 0.22 * (step(image, 0.0, 1.0) - image), 0, 1)
+
+
 def main() -> None:
     name, render, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-    image = {"comic": comic, "hologram": hologram, "painted": painted}.get(name, read)(render)
+    image = {"comic": comic, "hologram": hologram, "painted": painted, "marble": marble}.get(name, read)(render)
     picture = Image.fromarray(np.uint8(np.round(image * 255)))
     picture.save(out, optimize=True, compress_level=9)
     if out.stat().st_size > 1_150_000:
