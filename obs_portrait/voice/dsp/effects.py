@@ -50,7 +50,7 @@ def robot(state: DspState, tables: Tables, position: int) -> None:
         low += (echo - low) * 0.6
         y = x + feedback * low
         comb[at & (ECHO_RING - 1)] = y if abs(y) > TINY else 0.0
-        block[i] = (1.0 - 0.35 * depth) * y
+        block[i] = (1.0 + 0.25 * depth) * y
     s.comb_low = low if abs(low) > TINY else 0.0
 
 
@@ -81,4 +81,4 @@ def shimmer(state: DspState, tables: Tables, position: int) -> None:
         delay2 = 180.0 + 120.0 * (start2 + share * (stop2 - start2))
         wet = _read(echo, at, delay1) - 0.8 * _read(echo, at, delay2)
         flutter = 1.0 - 0.25 * depth * (0.5 + 0.5 * math.sin(2.0 * math.pi * (at % 4368) / 4368.0))
-        block[i] = (block[i] + 0.6 * depth * wet) * flutter / (1.0 + 0.3 * depth)
+        block[i] = (block[i] + 0.6 * depth * wet) * flutter / (1.0 + 0.12 * depth)

@@ -106,9 +106,7 @@ def _ratio(state: DspState, tables: Tables, period: float) -> float:
 
 
 @compiled
-def _breathe(
-    state: DspState, tables: Tables, start: int, span: float, m: int, part: float, width: float
-) -> None:
+def _breathe(state: DspState, tables: Tables, start: int, span: float, m: int, part: float, width: float) -> None:
     """Lays grains of random sign and spacing: the envelope of the vocal tract without its periodicity."""
     place = 0.0
     count = span / BREATH_STEP

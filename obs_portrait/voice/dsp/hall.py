@@ -22,7 +22,7 @@ def reverberate(state: DspState, tables: Tables, position: int) -> None:
     """Adds the hall to `state.block`."""
     block, lines, damp, diffuse = state.block, state.hall_lines, state.hall_damp, state.hall_diffuse
     lengths, gains = tables.hall_lengths, tables.hall_gains
-    wet, dry = 0.5 * tables.hall, 1.0 - 0.25 * tables.hall
+    wet, dry = tables.hall_wet, tables.hall_dry
     for i in range(BLOCK):
         at = position + i
         state.hall_in[at & (HALL_RING - 1)] = block[i]

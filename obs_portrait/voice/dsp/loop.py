@@ -54,7 +54,7 @@ def _step(state: DspState, tables: Tables) -> None:
         robot(state, tables, position)
     if tables.shimmer > 0.0:
         shimmer(state, tables, position)
-    if tables.hall > 0.0:
+    if tables.hall_wet > 0.0:
         reverberate(state, tables, position)
     limit(state, tables)
 
