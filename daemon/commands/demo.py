@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-_FIRST = ("marble", "comic")
+_FIRST = ("marble", "ink")
 """The personas of the demo, where they are there: as unlike each other as can be."""
 _BAR_MS = 20.0
 

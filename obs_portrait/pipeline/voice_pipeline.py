@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,11 @@ __all__ = ["CROSSFADE", "VoicePipeline"]
 CROSSFADE: Final = SAMPLE_RATE // 100
 """Length of the crossfade between two personas in samples: 10 ms, equal power."""
 
-_PAST: Final = SAMPLE_RATE
-"""How much of the past a converter hears before its first word, so that it knows the speaker's pitch: 1 s."""
+_PAST: Final = 3 * SAMPLE_RATE // 2
+"""How much of the past a converter hears before its first word, so that it knows the speaker's pitch: 1.5 s."""
+
+_LEAD: Final = SAMPLE_RATE // 2
+"""How long before its first word it begins to work: 0.5 s."""
 
 _CATCH_UP: Final = 6
 """While it hears the past, a converter takes this many times what the stream brings: 1 s is heard within 0.2 s, and
@@ -50,7 +53,7 @@ class VoicePipeline:
         self.latency = max(latency, *(voice.latency for voice in voices))
         """Constant delay in samples; already taken off from `captured_ns` and `index` of what comes out."""
         self._past = np.zeros(0, np.float32)
-        self._cast = [_Speaker(voices[0], self.latency, None, self._past)]
+        self._cast = [_Speaker(voices[0], self.latency, None)]
         self._expected: int | None = None  # index of the next block if nothing is lost
 
     @property
@@ -70,7 +73,7 @@ class VoicePipeline:
                 " name the persona when the program starts."
             )
         kept = [one for one in self._cast[1:] if one.begun or (at_ns is not None and (one.at_ns or 0) < at_ns)]
-        self._cast = [self._cast[0], *kept, _Speaker(voice, self.latency, at_ns, self._past)]
+        self._cast = [self._cast[0], *kept, _Speaker(voice, self.latency, at_ns)]
 
     def process(self, mic: MicBlock) -> PersonaBlock:
         """The persona's voice for one block. Never raises for what a converter does: silence stands in."""
@@ -83,6 +86,10 @@ class VoicePipeline:
             self._schedule(mic, first, count)
             parts = []
             for place, speaker in enumerate(self._cast):
+                if place and not speaker.awake:
+                    if speaker.start - self._expected >= _LEAD:
+                        break  # neither its turn nor that of those behind it
+                    speaker.wake(self._past, mic.index)
                 block = speaker.speak(mic, self.stats)
                 weight = self._weight(place, first, count)
                 if block is not None and weight is not None:
@@ -128,17 +135,25 @@ class VoicePipeline:
 class _Speaker:
     """One persona's part in the stream: its converter's state, its guard, and what it has yet to hear."""
 
-    def __init__(self, voice: PreparedVoice, latency: int, at_ns: int | None, past: NDArray[np.float32]) -> None:
+    def __init__(self, voice: PreparedVoice, latency: int, at_ns: int | None) -> None:
         self.name, self.at_ns = voice.name, at_ns
-        self.start = -(1 << 62)  # first input sample that it answers to, once `begun`
+        self.start = -(1 << 62)  # first input sample that it answers to; may still move until `begun`
         self.begun = False
+        self.awake = False
         self._voice = voice
-        self._state = voice.converter.new_state()
+        self._state: Any = None  # made when it is first needed
         self._guard = AudioGuard(voice.name, latency, voice.reveals)
         self._delay = np.zeros(latency - voice.latency, np.float32)  # stands before the converter
-        self._backlog = past
+        self._backlog = np.zeros(0, np.float32)
         self._failures = 0
         self._pause = 0  # samples until a failing converter is tried again
+
+    def wake(self, past: NDArray[np.float32], index: int) -> None:
+        """Hands over the past, of which `index` would be the next sample. It hears it from one and the same sample
+        on whatever the size of blocks, so that its words do not depend on that."""
+        self.awake = True
+        wanted = index - (self.start - _PAST)
+        self._backlog = past[max(0, past.size - wanted) :] if wanted > 0 else past[:0]
 
     def speak(self, mic: MicBlock, stats: Stats) -> PersonaBlock | None:
         """The block that answers to `mic`, or None while there is still something of the past to hear."""
@@ -164,6 +179,8 @@ class _Speaker:
             self._pause -= mic.samples.size
             return self._guard.stand_in(mic)
         try:
+            if self._state is None:
+                self._state = self._voice.converter.new_state()
             result = self._voice.converter.process(self._state, fed)
             self._failures = 0
         except Exception:  # whatever a plug-in raises, the stream goes on in silence
@@ -171,20 +188,13 @@ class _Speaker:
             self._failures += 1
             if self._failures >= _PATIENCE:
                 self._pause = SAMPLE_RATE
-            return self._start_over(mic)
+            self._state = None  # it may be anything now; a new one first has to hear as much as its delay is long
+            return self._guard.stand_in(mic)
         before = self._guard.leaks, self._guard.rejected
         block = self._guard.admit(result, mic, self._voice.converter.reveals, fed)
         stats.events["leaks"] += self._guard.leaks - before[0]
         stats.events["rejected"] += self._guard.rejected - before[1]
         return block
-
-    def _start_over(self, mic: MicBlock) -> PersonaBlock:
-        """After a failure the state may be anything: a new one. It first has to hear as much as its delay is long."""
-        try:
-            self._state = self._voice.converter.new_state()
-        except Exception:
-            self._pause = SAMPLE_RATE
-        return self._guard.stand_in(mic)
 
 
 def _ramp(begin: int, count: int) -> NDArray[np.float32]:
