@@ -24,6 +24,7 @@ __all__ = ["EyeLayer"]
 
 _PARTS: Final = ((RIGHT_EYE, RIGHT_IRIS, RIGHT_EYE_CORNERS), (LEFT_EYE, LEFT_IRIS, LEFT_EYE_CORNERS))
 _SMALLEST: Final = 8.0  # an eye narrower than this in pixels has no layer
+_WHITE: Final = 12  # pixels of eyeball from which the rest of it can be guessed
 _STILL: Final = 0.035  # change of gaze or openness, in eye widths, from which the layer is shown in full
 
 
@@ -73,8 +74,12 @@ def _build(
     ys, xs = np.mgrid[: view.shape[0], : view.shape[1]].astype(np.float32)
     distance = np.hypot(xs - centre[0], ys - centre[1])
     inner = np.asarray(cv2.erode((lids > 0.5).astype(np.uint8), np.ones((3, 3), np.uint8)))
-    white = (inner > 0) & (distance > 1.12 * radius)
-    if white.sum() < 12:
+    # A drawn iris is often larger than the landmarks say: its rim must not be taken for eyeball.
+    for clearance in (1.4, 1.25, 1.12):
+        white = (inner > 0) & (distance > clearance * radius)
+        if white.sum() >= _WHITE:
+            break
+    else:
         return None  # no eyeball to be seen (a bead, a slit): the warp alone serves better
     hidden = (~white).astype(np.uint8)
     ball = np.asarray(cv2.inpaint(np.ascontiguousarray(view[..., ::-1]), hidden, 3, cv2.INPAINT_TELEA)[..., ::-1])
