@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -91,7 +92,7 @@ def summary(report: LiveReport) -> None:
         table.add_row(name, str(value))
 
     row("time", f"{report.seconds:.1f} s, {len(report.cues)} switches")
-    row("pictures", f"{video.get('from_engine', 0)} from the engine, {video.get('frames_out', 0)} written")
+    row("pictures", f"{video.get('frames_in', 0)} made, {video.get('frames_out', 0)} written")
     stand_ins = video.get("held", 0) + video.get("portraits", 0) + video.get("cards", 0)
     row("stand-ins", f"{stand_ins}, frames without a face {video.get('lost_faces', 0)}")
     row("camera frames dropped", video.get("frames_dropped", 0))
@@ -110,6 +111,8 @@ def summary(report: LiveReport) -> None:
     Console(stderr=True).print(table)
 
 
-def _latency(cells: dict[str, int] | object) -> str:
-    get = cells.get if isinstance(cells, dict) else (lambda *_: 0)
-    return f"median {get('latency_ns', 0) / 1e6:.0f} ms, p95 {get('latency_p95_ns', 0) / 1e6:.0f} ms"
+def _latency(figures: Mapping[str, Any]) -> str:
+    whole = figures.get("latency")
+    if not whole:  # the process did not live to tell
+        return f"median {figures.get('latency_ns', 0) / 1e6:.0f} ms"
+    return f"median {whole['p50_ms']:.0f} ms, p95 {whole['p95_ms']:.0f} ms, worst {whole['max_ms']:.0f} ms"

@@ -218,7 +218,9 @@ class _AudioProcess:
         since = now - block.captured_ns
         self._best_ns = min(self._best_ns, since)
         self._late += since > self._best_ns + _BLOCK_NS
-        self._latencies[self._blocks % 200] = now - out.captured_ns - wait_ns
+        latency = now - out.captured_ns - wait_ns
+        self._latencies[self._blocks % 200] = latency
+        self._pipeline.stats.latency.add(latency)
         self._peak = max(self._peak * 0.98, float(abs(out.samples).max(initial=0.0)))
         self._heard_ns = out.captured_ns
 
@@ -244,6 +246,11 @@ class _AudioProcess:
                 sink = devices.audio_sink(spec)
                 sink.open()
                 self._sinks.append(sink)
+            if self._plan.part is not None:
+                from obs_portrait.pipeline.live.parts import AudioPart
+
+                self._sinks.append(AudioPart(self._plan.part, self._epoch))
+                self._sinks[-1].open()
         except BaseException:
             for sink in self._sinks:
                 sink.close()

@@ -7,7 +7,7 @@ from obs_portrait.media.sources.base import AudioSource, VideoSource
 from obs_portrait.pipeline.live.messages import AudioSinkSpec, AudioSourceSpec, VideoSinkSpec, VideoSourceSpec
 from obs_portrait.pipeline.live.paced import PacedAudio, PacedVideo
 
-__all__ = ["audio_sink", "audio_source", "video_sink", "video_source"]
+__all__ = ["audio_sink", "audio_source", "check_video", "is_device", "video_sink", "video_source"]
 
 # The modules behind the words are imported here and not above: the audio process must not load what opens cameras.
 
@@ -29,6 +29,21 @@ def video_source(spec: VideoSourceSpec, epoch_ns: int, loop: bool) -> VideoSourc
 
         loop = loop or isinstance(source, StillSource)
     return PacedVideo(lambda: _video(spec), epoch_ns, loop, source)
+
+
+def is_device(spec: VideoSourceSpec) -> bool:
+    """A camera or a screen, which runs by itself, not a file, which waits to be played."""
+    return isinstance(spec, str) and spec.partition(":")[0] in ("camera", "screen")
+
+
+def check_video(spec: str) -> None:
+    """Raises `MediaError` for what can be known at once: a word that means nothing, a file that is not there."""
+    if spec == "performance":
+        return
+    source = _video(spec)
+    if not source.live:
+        source.open()
+        source.close()
 
 
 def _video(spec: VideoSourceSpec) -> VideoSource:

@@ -20,6 +20,7 @@ from obs_portrait.pipeline.live import audio_process, recording, video_process
 from obs_portrait.pipeline.live.balance import Balance
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.cast import Cast, load
+from obs_portrait.pipeline.live.devices import is_device
 from obs_portrait.pipeline.live.messages import (
     Calibrate,
     Calibrated,
@@ -47,7 +48,9 @@ from obs_portrait.pipeline.live.supervisor import Keeper, Phase
 
 __all__ = ["LiveSession"]
 
-_START_LEAD_NS = 100_000_000
+_START_LEAD_NS = 50_000_000
+_FILE_LEAD_NS = 600_000_000
+"""A file and the performance take a moment to open; their first frames should not be late."""
 _STOP_S = 8.0
 
 
@@ -308,7 +311,7 @@ class LiveSession:
 
     def _maybe_start(self) -> None:
         if not self._epoch and all(keeper.phase is Phase.RUNNING for keeper in self._keepers()):
-            self._epoch = now_ns() + _START_LEAD_NS
+            self._epoch = now_ns() + (_START_LEAD_NS if is_device(self.options.source) else _FILE_LEAD_NS)
             for keeper in self._keepers():
                 keeper.send(Start(self._epoch))
 

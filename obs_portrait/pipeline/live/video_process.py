@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["body"]
 
 _PUBLISH_NS = 100_000_000
+_ENOUGH = 15
+"""Frames before a median is told: the first ones of a show say nothing about the rest."""
 _OVER_TICKS = 3
 """So many ticks in a row without anything under way before the end is believed: a frame may be between two hands."""
 _STATE = {
@@ -71,13 +73,14 @@ class _VideoProcess:
         self._cues = CueSheet(plan.stage)
         self._frames: Mailbox[CameraFrame] = Mailbox()
         self._results: Mailbox[PersonaFrame] = Mailbox(room=8)
-        self._latencies: deque[int] = deque(maxlen=90)
+        self._latencies: deque[int] = deque(maxlen=60)
         self._fresh: deque[int] = deque(maxlen=60)
         self._published_ns = 0
         self._number = 0
         self._stopping = False
 
     def run(self) -> Stopped:
+        self._link.beat_until(self._check)
         self._link.beat_until(self._rehearse)
         self._link.send(Rehearsed())
         epoch = self._await_start()
@@ -86,6 +89,14 @@ class _VideoProcess:
         return self._perform(epoch)
 
     # ---- before the show -----------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        """What can be said at once is said before anything slow is prepared."""
+        for spec in self._options.sinks:
+            if isinstance(spec, str) and spec != "window":
+                devices.video_sink(spec)
+        if self._plan.first and isinstance(self._options.source, str):
+            devices.check_video(self._options.source)
 
     def _rehearse(self) -> None:
         """Imports, compiles, prepares every persona, and makes the tracker: all that is slow."""
@@ -103,9 +114,12 @@ class _VideoProcess:
         self._stand_ins = VideoGuard(first.look, self._canvas)  # the pacer's own: the engine's thread may hang
 
     def _prepare(self, persona: Any) -> PreparedFace:
+        from obs_portrait.pipeline.live.dress import dress_rehearsal
         from obs_portrait.pipeline.prepare import prepare_face
 
-        return (self._options.makers.face or prepare_face)(persona, self._canvas)
+        face = (self._options.makers.face or prepare_face)(persona, self._canvas)
+        dress_rehearsal(face)
+        return face
 
     def _await_start(self) -> int | None:
         while not self._link.stopping.is_set():
@@ -258,6 +272,11 @@ class _VideoProcess:
                 sink = self._window() if spec == "window" else devices.video_sink(spec)
                 sink.open(self._canvas.width, self._canvas.height, self._options.rate)
                 sinks.append(sink)
+            if self._plan.part is not None:
+                from obs_portrait.pipeline.live.parts import VideoPart
+
+                sinks.append(VideoPart(self._plan.part, self._epoch))
+                sinks[-1].open(self._canvas.width, self._canvas.height, self._options.rate)
         except BaseException:
             for sink in sinks:
                 sink.close()
@@ -277,6 +296,7 @@ class _VideoProcess:
     def _on_written(self, frame: PersonaFrame, latency: int | None) -> None:
         if latency is not None:
             self._latencies.append(latency)
+            self._pipeline.stats.latency.add(latency)
             self._fresh.append(now_ns())
         name, number, _ = self._cues.at(frame.captured_ns)
         if number != self._number and frame.persona == name:
@@ -308,7 +328,7 @@ class _VideoProcess:
             "errors": stats.events["engine_errors"] + stats.events["tracker_errors"],
             "late": pacer.repeated,
             "fps_milli": round(fps),
-            "latency_ns": round(statistics.median(ordered)) if ordered else 0,
+            "latency_ns": round(statistics.median(ordered)) if len(ordered) >= _ENOUGH else 0,
             "latency_p95_ns": ordered[int(len(ordered) * 0.95)] if ordered else 0,
             "track_ns": round(_median_ns(stats, "track")),
             "render_ns": round(_median_ns(stats, "render")),
