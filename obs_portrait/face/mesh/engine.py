@@ -7,7 +7,7 @@ what the portrait hides. The engine is given landmarks only, never a pixel of th
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ from obs_portrait.media.types import CameraFrame
 __all__ = ["MeshEngine"]
 
 _FACE = 468
+_MOST_TURNED: Final = float(np.cos(np.radians(55)))
+"""Cosine of the angle between the face and the viewer from which a picture holds too little of the face."""
 
 
 class MeshEngine(FaceEngine):
@@ -47,6 +49,12 @@ class MeshEngine(FaceEngine):
             settings = MeshSettings(**{**settings.model_dump(), "engine": "mesh"})
         base, landmarks = stage(portrait, settings, canvas)
         source = solve(landmarks)
+        if source.R[2, 2] < _MOST_TURNED:
+            angle = np.degrees(np.arccos(source.R[2, 2]))
+            raise FaceError(
+                f"{portrait.name}: the face is turned {angle:.0f} degrees away, half of it is hidden; use a picture "
+                "that shows it from the front."
+            )
         self._rest = landmarks.astype(np.float64)
         self._around = Surroundings.build(source, self._rest, canvas.width, canvas.height)
         self._motion = Motion(source, settings, canvas)

@@ -90,10 +90,10 @@ def _extend(
     if background.startswith("#"):
         colour = np.array([int(background[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
         return np.asarray(image * share + colour * (1 - share) + 0.5, np.uint8)
-    mirrored = cv2.warpAffine(source, matrix, (canvas.width, canvas.height), borderMode=cv2.BORDER_REFLECT_101)
-    soft = cv2.GaussianBlur(mirrored, (0, 0), max(canvas.width, canvas.height) / 24)
+    # The picture's edge goes on, blurred; a mirror would show the head's ghost.
+    soft = cv2.GaussianBlur(image, (0, 0), max(canvas.width, canvas.height) / 24)
     distance = cv2.distanceTransform((mask < 128).astype(np.uint8), cv2.DIST_L2, 3)
-    fade = np.clip(np.asarray(distance, np.float32) / (0.04 * max(canvas.width, canvas.height)), 0, 1)[..., None]
+    fade = np.clip(np.asarray(distance, np.float32) / (0.02 * max(canvas.width, canvas.height)), 0, 1)[..., None]
     return np.asarray(image * (1 - fade) + soft * fade + 0.5, np.uint8)
 
 

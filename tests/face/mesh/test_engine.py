@@ -151,6 +151,13 @@ def test_unprepared_and_unusable_are_one_sentence(portrait: Portrait) -> None:
         MeshEngine().prepare(tiny, MeshSettings(), Canvas(64, 64))
 
 
+@pytest.mark.parametrize("vector", [(0.0, 1.2, 0.0), (0.0, -1.2, 0.0), (1.1, 0.0, 0.0)])
+def test_a_face_that_looks_away_is_refused(portrait: Portrait, vector: tuple[float, float, float]) -> None:
+    turned = Portrait(portrait.image, landmarks(vector), "profile")
+    with pytest.raises(FaceError, match="profile: the face is turned 6"):
+        MeshEngine().prepare(turned, MeshSettings(), Canvas(64, 64))
+
+
 def test_what_is_no_face_is_refused(make: Maker) -> None:
     engine = make()
     for value in (np.nan, np.inf, 1e30):
