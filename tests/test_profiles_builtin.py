@@ -6,7 +6,6 @@ import itertools
 import tomllib
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -75,8 +74,6 @@ def test_face_in_a_sidecar_is_one_that_the_landmarker_does_not_find(folder: Path
     picture = load_picture(profiles[folder.name].portrait_path)
     with FaceTracker("image", max_faces=5) as tracker:
         assert tracker.track(picture, 0) is None
-        smaller = np.asarray(cv2.resize(picture, (512, 512), interpolation=cv2.INTER_AREA), np.uint8)
-        assert tracker.track(smaller, 0) is None
 
 
 def test_no_two_look_alike(profiles: dict[str, Profile]) -> None:

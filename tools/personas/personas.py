@@ -283,8 +283,8 @@ def driver() -> None:
     studio(power=0.95)
 
 
-def hologram() -> None:
-    """Light on a grid: `finish.hologram` adds scan lines and glow."""
+def hologram() -> np.ndarray:
+    """Light on a grid: `finish.hologram` adds scan lines and glow. Returns its landmarks."""
     n = Nodes("hologram")
     facing = n.add("ShaderNodeLayerWeight", {"Blend": 0.35}).outputs["Facing"]
     glow = n.ramp(facing, [(0.0, (0.0, 0.02, 0.035)), (0.5, (0.0, 0.10, 0.16)), (1.0, (0.15, 0.85, 1.0))])
@@ -319,6 +319,7 @@ def hologram() -> None:
     stage.lamp((-40, -40, -75), 40, 26000, (0.6, 0.9, 1.0))
     stage.lamp((45, -20, 35), 30, 60000, (0.7, 0.3, 1.0))
     stage.lamp((-50, -20, 35), 30, 40000, (0.1, 0.8, 1.0))
+    return head.landmarks
 
 
 def comic() -> None:
@@ -364,13 +365,14 @@ def comic() -> None:
     stage.lamp((60, -10, -60), 40, 7000)
 
 
-def machine() -> None:
-    from robot import draw
+def machine() -> np.ndarray:
+    from robot import draw, landmarks
 
     draw()
+    return landmarks()
 
 
-BUSTS: dict[str, Callable[[], None]] = {
+BUSTS: dict[str, Callable[[], np.ndarray | None]] = {
     "marble": marble,
     "bronze": bronze,
     "painted": painted,
@@ -385,7 +387,10 @@ def main() -> None:
     name, out = sys.argv[1], Path(sys.argv[2]).resolve()
     size, samples = int(sys.argv[3]) if len(sys.argv) > 3 else 1024, int(sys.argv[4]) if len(sys.argv) > 4 else 64
     stage.reset()
-    BUSTS[name]()
+    landmarks = BUSTS[name]()
+    if landmarks is not None:  # the landmarker finds no face in it
+        points = stage.project(landmarks, size).astype(np.float32)
+        np.savez(out.with_name("landmarks.npz"), landmarks=points, size=np.array([size, size], np.int32))
     stage.render(
         out,
         size,
@@ -394,14 +399,6 @@ def main() -> None:
     )
     if name == "comic":
         stage.render_normals(out.with_name("comic-normals.png"))
-    if name == "robot":
-        from robot import landmarks
-
-        np.savez(
-            out.with_name("landmarks.npz"),
-            landmarks=stage.project(landmarks(), size).astype(np.float32),
-            size=np.array([size, size], np.int32),
-        )
 
 
 if __name__ == "__main__":
