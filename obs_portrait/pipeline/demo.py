@@ -44,7 +44,8 @@ TONE_MARK: Final = ToneMark(-54.0)
 _MOST_LAG_S: Final = 0.3
 _SPAN_S: Final = 3.5
 """How much of each persona's time the mouths are followed for, in seconds."""
-_SHOTS: Final = 9
+_SHOTS: Final = 4
+"""Pictures of each persona on the contact sheet."""
 
 Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, how much of it is done, and how much there is (None: unknown)."""
@@ -187,8 +188,8 @@ def _ms(seconds: float) -> float | None:
 
 
 def _contact(demo: Demo, seconds: float, names: list[str], frames: int) -> None:
-    """Frames of the finished file, evenly spread over both personas, never just at the switch."""
-    wanted = {round((k + 0.5) / _SHOTS * frames) for k in range(_SHOTS)}
+    """Frames of the finished file, evenly spread over the time of each persona, a row for each."""
+    wanted = {round((k + 0.5) / (2 * _SHOTS) * frames) for k in range(2 * _SHOTS)}
     shots = []
     with FileVideoSource(demo.video) as source:
         while (frame := source.read()) is not None:
@@ -197,9 +198,9 @@ def _contact(demo: Demo, seconds: float, names: list[str], frames: int) -> None:
                 shots.append(Shot(frame.image, names[at >= seconds / 2], f"{at:.1f} s"))
     report = demo.report
     skew = report["skew"]["event_ms"] if report["skew"]["event_ms"] is not None else report["skew"]["whole_ms"]
-    shown = "not measurable" if skew is None else f"{skew:+.0f} ms"
+    shown = "not measurable" if skew is None else f"{skew:+.1f} ms"
     footing = (
         f"Driver left, persona right.  {report['fps']:.0f} fps   ·   A/V skew {shown}   ·   "
         f"leaked: {report['leaks']['frames']} frames, {report['leaks']['samples']} samples"
     )
-    contact_sheet(shots, f"OBS Portrait   {names[0]}  /  {names[1]}", footing).save(demo.contact)
+    contact_sheet(shots, f"OBS Portrait   {names[0]}  /  {names[1]}", footing, columns=_SHOTS).save(demo.contact)

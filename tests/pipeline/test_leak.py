@@ -14,7 +14,10 @@ import pytest
 
 from obs_portrait.media.sources.file import FileAudioSource, FileVideoSource
 from obs_portrait.media.types import SAMPLE_RATE, MicBlock
+from obs_portrait.persona import store
+from obs_portrait.persona.profile import Profile
 from obs_portrait.pipeline.leak import MarkedAudioSource, MarkedVideoSource, PictureMark, ToneMark
+from obs_portrait.pipeline.prepare import prepare_voice
 from obs_portrait.voice.dsp.converter import DspConverter
 from obs_portrait.voice.dsp.settings import DspSettings
 
@@ -210,6 +213,18 @@ def test_what_a_persona_says_is_not_the_microphone(name: str) -> None:
     assert np.sqrt(np.mean(said**2)) > 1e-3
     assert MARK.leaked(said) == 0
     assert MARK.leaked(aac(said)) == 0
+
+
+@pytest.mark.parametrize(
+    "profile", [found.profile for found in store.list_profiles() if found.profile], ids=lambda profile: profile.name
+)
+def test_no_persona_of_ours_lets_the_microphone_through(profile: Profile) -> None:
+    if "voice" in profile.reveals:
+        pytest.skip(f"{profile.name} says that it reveals the voice")
+    converter = prepare_voice(profile).converter
+    said = converter.process(converter.new_state(), MARK.apply(speech(), 0))
+    assert np.sqrt(np.mean(said**2)) > 1e-3
+    assert MARK.leaked(said) == 0
 
 
 def test_a_short_leak_is_found_where_it_is() -> None:
