@@ -20,6 +20,8 @@ from obs_portrait.media.types import SAMPLE_RATE, PersonaBlock, PersonaFrame
 __all__ = ["AudioPart", "VideoPart"]
 
 _TICKS = 90_000
+_LOSE_LITTLE = {"cluster_time_limit": "200", "flush_packets": "1"}
+"""Every 200 ms goes to the disk: what is lost with a killed process is no more than that."""
 _ROOM = 150
 """Frames or blocks that may wait for the disk; more are left out and counted in `lost`."""
 
@@ -72,8 +74,7 @@ class VideoPart(VideoSink):
         if width % 2 or height % 2:
             raise MediaError(f"A recording needs even sides, not {width}x{height}; change --size.")
         try:
-            # A cluster a second: what is lost with a killed process is no more than that.
-            self._container = av.open(str(self.path), "w", format="matroska", options={"cluster_time_limit": "1000"})
+            self._container = av.open(str(self.path), "w", format="matroska", options=_LOSE_LITTLE)
             stream: Any = self._container.add_stream("libx264", rate=rate)
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             stream.codec_context.time_base = Fraction(1, _TICKS)
@@ -115,7 +116,7 @@ class AudioPart(AudioSink):
 
     def open(self) -> None:
         try:
-            self._container = av.open(str(self.path), "w", format="matroska", options={"cluster_time_limit": "1000"})
+            self._container = av.open(str(self.path), "w", format="matroska", options=_LOSE_LITTLE)
             stream: Any = self._container.add_stream("pcm_s16le", rate=SAMPLE_RATE)
             stream.layout = "mono"
         except (FFmpegError, OSError) as error:
