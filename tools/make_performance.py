@@ -182,7 +182,7 @@ def bump(times: Array, start: float, end: float, ramp: float) -> Array:
     """0, up to 1 from `start`, down to 0 by `end`, with cosine ramps."""
     up = np.clip((times - start) / ramp, 0, 1)
     down = np.clip((end - times) / ramp, 0, 1)
-    return np.asarray((0.5 - 0.5 * np.cos(np.pi * np.minimum(up, down))))
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.minimum(up, down)))
 
 
 def track(folder: Path) -> None:
@@ -205,7 +205,7 @@ def track(folder: Path) -> None:
     weights, *_ = np.linalg.lstsq(features, X.reshape(len(X), -1), rcond=None)
     weights = weights.reshape(-1, 478, 3)
     # 2. The performance's frames: part of the recording, calm where it begins and ends.
-    first = int(np.argmin([o[i : i + 12].mean() + blink[i : i + 12].mean() for i in range(0, 40)]))
+    first = int(np.argmin([o[i : i + 12].mean() + blink[i : i + 12].mean() for i in range(40)]))
     index = (first + np.arange(times.size)) % (2 * len(X))
     index = np.where(index < len(X), index, 2 * len(X) - 1 - index)  # there and back again: no jump
     rest_w, open_full = float(np.median(w[o < np.percentile(o, 20)])), float(np.percentile(o, 97))
