@@ -232,7 +232,7 @@ class FileAudioSource(AudioSource):
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if form != self._form:  # some files change form in the middle
             self._take(self._flush())
-            self._resampler = av.AudioResampler(format="fltp", layout=frame.layout.name, rate=SAMPLE_RATE)
+            self._resampler = av.AudioResampler(format="flt", layout=frame.layout.name, rate=SAMPLE_RATE)
             self._form = form
             self._align(frame, 0)
         else:
@@ -275,7 +275,7 @@ class FileAudioSource(AudioSource):
         except (FFmpegError, ValueError):
             rest = []
         form = self._form
-        self._resampler = av.AudioResampler(format="fltp", layout=form[1], rate=SAMPLE_RATE) if form else None
+        self._resampler = av.AudioResampler(format="flt", layout=form[1], rate=SAMPLE_RATE) if form else None
         return rest
 
     def _take(self, parts: list[NDArray[np.float32]]) -> None:
@@ -297,8 +297,9 @@ class FileAudioSource(AudioSource):
 
 def _mono(frame: Any) -> NDArray[np.float32]:
     """Mean of the speaking channels, so that full scale stays full scale; the bass channel (LFE) is left out."""
-    planes: NDArray[np.float32] = frame.to_ndarray()
+    # Interleaved on purpose: PyAV 18.1 crashes when it reads the planes of some surround sound.
     names = [channel.name for channel in frame.layout.channels]
-    keep = [i for i, name in enumerate(names) if name != "LFE" and i < planes.shape[0]] or [0]
+    samples = np.asarray(frame.to_ndarray(), np.float32).reshape(-1, len(names))
+    keep = [i for i, name in enumerate(names) if name != "LFE"] or [0]
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray(planes[keep].mean(axis=0, dtype=np.float32), np.float32)
+        return np.asarray(samples[:, keep].mean(axis=1, dtype=np.float32), np.float32)
