@@ -19,6 +19,10 @@ MAX_SIDE: Final = 8192
 """Longest side of a video in pixels; a larger one is refused before it is decoded."""
 
 
+_LISTS: Final = (b"#extm3u", b"ffconcat", b"<?xml", b"<mpd", b"[playlist]")
+"""How playlists begin; FFmpeg would follow them to other files and addresses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What is in a media file. Sizes in pixels, duration in ns, rates in Hz; None where there is no such stream."""
@@ -49,6 +53,10 @@ def open_input(path: Path) -> Any:
             raise MediaError(f"{path}: this is a folder; name a video or sound file in it.")
         if path.stat().st_size == 0:
             raise MediaError(f"{path}: the file is empty; choose another one.")
+        with path.open("rb") as file:
+            head = file.read(512).lstrip().lower()
+        if head.startswith(_LISTS):
+            raise MediaError(f"{path}: this is a list of other files, not a video; name the video itself.")
         # A local file only: a playlist in it must not make FFmpeg fetch other files or addresses.
         return av.open(str(path), options={"protocol_whitelist": "file"}, metadata_errors="ignore")
     except FileNotFoundError:
