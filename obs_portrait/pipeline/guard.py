@@ -20,6 +20,7 @@ from obs_portrait.errors import PipelineError
 from obs_portrait.face.types import Canvas
 from obs_portrait.media.types import _SEAL, SAMPLE_RATE, CameraFrame, MicBlock, Origin, PersonaBlock, PersonaFrame
 from obs_portrait.pipeline.card import draw_card
+from obs_portrait.pipeline.label import Label
 from obs_portrait.pipeline.likeness import COPY_DISTANCE, SAME_SCENE, EchoCheck, copy_distance
 
 __all__ = ["AudioGuard", "Look", "VideoGuard", "beside", "mix", "part"]
@@ -37,11 +38,13 @@ class Look:
 
     still: (H, W, 3) uint8 RGB of the canvas's size: the persona at rest. None: there is none, the card stands in.
     reveals: the *profile* says that the real person may be seen. Never taken from the engine.
+    label: drawn into every picture of the persona; "": nothing is.
     """
 
     name: str
     still: NDArray[np.uint8] | None = None
     reveals: bool = False
+    label: str = ""
 
 
 class VideoGuard:
@@ -62,7 +65,6 @@ class VideoGuard:
         self.reason = ""
         """Why the last result was not sent, for the log."""
         self.state: Origin = Origin.CARD
-        self._card = _frozen(draw_card(canvas))
         self._covered = False
         self.switch(look)
 
@@ -74,9 +76,13 @@ class VideoGuard:
     def switch(self, look: Look) -> None:
         """From the next frame on `look` is shown. Until its engine delivers, its portrait stands in."""
         self._look = look
+        self._label = Label(look.label, self.canvas) if look.label else None
+        self._card = self._labelled(draw_card(self.canvas))
         self._still: NDArray[np.uint8] | None = None
+        self._portrait: NDArray[np.uint8] | None = None  # without the label, to compare with
         if look.still is not None and not self._wrong(look.still):
-            self._still = _frozen(look.still.copy())
+            self._portrait = look.still.copy()
+            self._still = self._labelled(look.still.copy())
         self._held: NDArray[np.uint8] | None = None
         self._held_ns = 0
 
@@ -92,7 +98,9 @@ class VideoGuard:
         if self.reason or not isinstance(result, np.ndarray):
             return self.stand_in(camera.captured_ns, camera.index)
         origin = Origin.REVEAL if engine_reveals else Origin.ENGINE
-        image = _frozen(np.array(result, order="C"))  # ours alone: an engine that kept it cannot paint on it later
+        image = self._labelled(
+            np.array(result, order="C")
+        )  # ours alone: an engine that kept it cannot paint on it later
         if origin is Origin.ENGINE:  # the real person is never held: a lost camera must not freeze a face on screen
             self._held, self._held_ns = image, camera.captured_ns
         else:
@@ -106,6 +114,12 @@ class VideoGuard:
         if self._still is not None:
             return self._seal(self._still, captured_ns, index, Origin.PORTRAIT)
         return self._seal(self._card, captured_ns, index, Origin.CARD)
+
+    def _labelled(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """`image`, with the persona's label if it has one; nobody writes to it afterwards."""
+        if self._label is not None:
+            self._label.draw(image)
+        return _frozen(image)
 
     def _seal(self, image: NDArray[np.uint8], captured_ns: int, index: int, origin: Origin) -> PersonaFrame:
         self.state = origin
@@ -143,7 +157,7 @@ class VideoGuard:
 
     def _is_still(self, camera: NDArray[np.uint8]) -> bool:
         """The driver's picture is (nearly) the persona's portrait: somebody animates a picture with itself."""
-        return self._still is not None and copy_distance(self._still, camera) < SAME_SCENE
+        return self._portrait is not None and copy_distance(self._portrait, camera) < SAME_SCENE
 
 
 class AudioGuard:

@@ -54,7 +54,7 @@ class PreparedFace:
 
     def renew(self) -> PreparedFace:
         """The same persona with a new engine, for one that keeps failing. Raises as `prepare_face` does."""
-        return _prepare(type(self.engine), self.look.name, self.portrait, self.settings, self.canvas)
+        return _prepare(type(self.engine), self.look.name, self.portrait, self.settings, self.canvas, self.look.label)
 
     def close(self) -> None:
         """Releases the engine. Never raises."""
@@ -88,7 +88,7 @@ def prepare_face(persona: Persona, canvas: Canvas) -> PreparedFace:
         raise FaceError(f"Persona '{persona.name}': {problem}")
     try:
         portrait = _portrait(persona, canvas, engine)
-        return _prepare(engine, persona.name, portrait, persona.face, canvas)
+        return _prepare(engine, persona.name, portrait, persona.face, canvas, _label(persona))
     except PortraitError as error:
         raise type(error)(f"Persona '{persona.name}': {error}") from error
 
@@ -128,14 +128,25 @@ def _portrait(persona: Persona, canvas: Canvas, engine: type[FaceEngine]) -> Por
     return load_portrait(persona.portrait_path)
 
 
+def _label(persona: Persona) -> str:
+    """What viewers are told in the picture, if the profile wants that."""
+    disclosure = getattr(persona, "disclosure", None)
+    return str(disclosure.label) if disclosure is not None and disclosure.show else ""
+
+
 def _prepare(
-    engine: type[FaceEngine], name: str, portrait: Portrait, settings: FaceSettings, canvas: Canvas
+    engine: type[FaceEngine],
+    name: str,
+    portrait: Portrait,
+    settings: FaceSettings,
+    canvas: Canvas,
+    label: str,
 ) -> PreparedFace:
     ready = engine()
     ready.prepare(portrait, settings, canvas)
     reveals = settings.engine == REVEAL
     still = None if engine.reveals else _still(ready, portrait, canvas)
-    return PreparedFace(Look(name, still, reveals), ready, portrait, settings, canvas)
+    return PreparedFace(Look(name, still, reveals, label), ready, portrait, settings, canvas)
 
 
 def _still(engine: FaceEngine, portrait: Portrait, canvas: Canvas) -> NDArray[np.uint8]:

@@ -222,6 +222,26 @@ def test_beside_shows_the_driver_only_when_asked() -> None:
     assert np.array_equal(both.image[:, 64:], STILLS["ann"])
 
 
+@pytest.mark.parametrize("text", ["Synthetic", "A very long label that does not fit into so small a picture", "x"])
+@pytest.mark.parametrize("canvas", [Canvas(320, 240), Canvas(64, 48), Canvas(1280, 720)])
+def test_the_label_is_in_every_picture_and_only_there(text: str, canvas: Canvas) -> None:
+    still = picture(100, canvas.height, canvas.width)
+    plain, labelled = VideoGuard(Look("a", still), canvas), VideoGuard(Look("a", still, label=text), canvas)
+    camera = CameraFrame(picture(1, canvas.height, canvas.width), 0, 0)
+    result = picture(200, canvas.height, canvas.width)
+    shown = [(guard.stand_in(0), guard.admit(result.copy(), camera), guard.stand_in(1)) for guard in (plain, labelled)]
+    for without, with_label in zip(*shown, strict=True):
+        assert without.origin is with_label.origin
+        changed = (without.image != with_label.image).any(-1)
+        rows, columns = np.nonzero(changed)
+        assert rows.size > 0
+        assert rows.min() > canvas.height / 3
+        assert columns.max() < canvas.width
+    without, with_label = (VideoGuard(Look("a", label=label), canvas).stand_in(0) for label in ("", text))
+    assert with_label.origin is Origin.CARD
+    assert (without.image != with_label.image).any()
+
+
 def test_only_the_guard_holds_the_seal() -> None:
     holders = set()
     for path in Path(obs_portrait.__file__).parent.rglob("*.py"):
