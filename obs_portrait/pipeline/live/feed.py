@@ -44,7 +44,7 @@ class Mailbox(Generic[T]):
     def take(self, timeout: float) -> T | None:
         """The oldest object that is still there, waiting up to `timeout` seconds; None if there is none."""
         with self._there:
-            if not self._items:
+            if not self._items and timeout > 0:
                 self._there.wait(timeout)
             return self._items.popleft() if self._items else None
 

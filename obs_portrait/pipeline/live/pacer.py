@@ -87,6 +87,7 @@ class Pacer:
     def _next_frame(self) -> tuple[PersonaFrame | None, int]:
         """The frame to write now, and how long the alignment held it back; None when the tick is due without one."""
         while True:
+            self._fetch(0.0)  # also when the tick is overdue already: what is there is newer than what was shown
             now = now_ns()
             early = now < self._ticker.earliest
             until = self._ticker.earliest if early else self._ticker.due
@@ -98,12 +99,16 @@ class Pacer:
                 if early:
                     continue
                 return None, 0
-            if self._waiting:
-                left = min(left, max(self._waiting[0][0] - now, 500_000))
-            arrived = self._results.take(left / 1e9)
-            if arrived is not None:
-                self._unrecorded.append(arrived)
-                self._waiting.append((now_ns() + self.delay_ns, arrived))
+            if self._waiting and self._waiting[0][0] > now:
+                left = min(left, self._waiting[0][0] - now)
+            self._fetch(left / 1e9)
+
+    def _fetch(self, timeout: float) -> None:
+        arrived = self._results.take(timeout)
+        while arrived is not None:
+            self._unrecorded.append(arrived)
+            self._waiting.append((now_ns() + self.delay_ns, arrived))
+            arrived = self._results.take(0.0)
 
     def _release(self, now: int) -> tuple[PersonaFrame, int] | None:
         """The newest frame whose delay is over; older ones are dropped."""

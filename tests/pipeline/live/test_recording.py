@@ -53,7 +53,8 @@ def test_a_killed_process_loses_a_moment_of_the_recording_and_no_sync(tmp_path: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["blocks", "frames", "show.mp4"]  # no part is left
 
     caught = doubles.caught_frames(tmp_path / "frames")
-    begin, end = caught[0].captured_ns, caught[-1].captured_ns
+    begin = next(frame.captured_ns for frame in caught if frame.origin == "engine")  # before it: the opening portrait
+    end = caught[-1].captured_ns
     with av.open(str(target)) as file:
         pictures = [(float(frame.time or 0), frame.to_ndarray(format="rgb24")) for frame in file.decode(video=0)]
     with av.open(str(target)) as file:
