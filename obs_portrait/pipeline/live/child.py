@@ -136,7 +136,7 @@ def child_main(parent: int, pipe: Connection, board: Board, body: Body, plan: An
     """
     link = Link(pipe, board)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):  # the supervisor's thread blocked it until here
+    if sys.platform != "win32":  # the supervisor's thread blocked it until here
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, lambda *_: link.stopping.set())
     _die_with_parent(parent)

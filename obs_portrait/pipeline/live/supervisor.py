@@ -6,10 +6,11 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, cast
 
 from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live.board import Board
@@ -42,11 +43,12 @@ def _spawn_environment() -> Iterator[None]:
     before: Mapping[str, str | None] = {name: os.environ.get(name) for name in _ONE_THREAD}
     for name in _ONE_THREAD:
         os.environ.setdefault(name, "1")
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    if sys.platform != "win32":
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        if mask is not None:
+        if sys.platform != "win32":
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for name, value in before.items():
             if value is None:
@@ -104,7 +106,8 @@ class Keeper:
         """Spawns the process."""
         context = multiprocessing.get_context("spawn")
         self.board.clear()
-        self._pipe, theirs = context.Pipe()
+        ours, theirs = context.Pipe()
+        self._pipe = cast("Connection", ours)  # Windows has a class of its own for pipes, with the same methods
         self._process = context.Process(
             target=child_main,
             args=(os.getpid(), theirs, self.board, self._body, self._plan()),
