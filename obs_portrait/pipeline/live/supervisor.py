@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 from multiprocessing.connection import Connection
-from typing import Any, cast
+from typing import Any
 
 from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live.board import Board
@@ -106,8 +106,8 @@ class Keeper:
         """Spawns the process."""
         context = multiprocessing.get_context("spawn")
         self.board.clear()
-        ours, theirs = context.Pipe()
-        self._pipe = cast("Connection", ours)  # Windows has a class of its own for pipes, with the same methods
+        pair: Any = context.Pipe()  # Windows has a class of its own for pipes, with the same methods
+        self._pipe, theirs = pair
         self._process = context.Process(
             target=child_main,
             args=(os.getpid(), theirs, self.board, self._body, self._plan()),
