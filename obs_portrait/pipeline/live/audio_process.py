@@ -285,6 +285,7 @@ class _AudioProcess:
             "blocks": self._blocks,
             "silent_blocks": self._silent,
             "late": self._late,
+            "skipped": self._ear.skipped,
             "errors": stats.events["converter_errors"],
             "underruns": sum(getattr(sink, "underruns", 0) for sink in self._sinks),
             "latency_ns": ordered[len(ordered) // 2] if ordered else 0,

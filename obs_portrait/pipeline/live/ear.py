@@ -18,6 +18,8 @@ from obs_portrait.pipeline.live.policy import Backoff
 __all__ = ["Ear"]
 
 _NS = 1_000_000_000
+_STALE_NS = 150_000_000
+_AT_ONCE_NS = 2_000_000
 
 
 class Ear:
@@ -43,6 +45,8 @@ class Ear:
         self._halt = threading.Event()
         self._backoff = Backoff()
         self._usable = True
+        self.skipped = 0
+        """Samples that came too late to be of use."""
         self.ok = True
         """False from the loss of the source until its first block after that."""
         self.name = source.name
@@ -54,7 +58,7 @@ class Ear:
         if not self._usable:
             return self._silence()
         try:
-            block = self._source.read(self._block)
+            block = self._read_fresh()
         except Exception as error:
             self._lost(str(error) if isinstance(error, MediaError) else f"{type(error).__name__}: {error}")
             return self._silence()
@@ -65,6 +69,17 @@ class Ear:
             self._backoff.succeeded()
             self._notice(f"{self.name} is back.", False)
         return self._numbered(block.samples, block.captured_ns)
+
+    def _read_fresh(self) -> MicBlock | None:
+        """Old blocks that were there already are left out: a backlog (the device ran before the loop did, the machine
+        stalled) would otherwise stay as delay. A device that is slow by itself makes us wait, and loses nothing."""
+        while True:
+            asked = now_ns()
+            block = self._source.read(self._block)
+            now = now_ns()
+            if block is None or now - asked > _AT_ONCE_NS or now - block.captured_ns < _STALE_NS:
+                return block
+            self.skipped += block.samples.size
 
     def _numbered(self, samples: np.ndarray[tuple[int], np.dtype[np.float32]], captured_ns: int) -> MicBlock:
         index = self._index

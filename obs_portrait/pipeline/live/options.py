@@ -128,6 +128,7 @@ AUDIO_CELLS = (
     "blocks",
     "silent_blocks",
     "late",  # blocks that took longer than they last
+    "skipped",  # samples that came too late to be of use
     "errors",
     "underruns",
     "latency_ns",  # capture -> sink without the alignment delay
