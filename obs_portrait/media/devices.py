@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from obs_portrait.errors import MediaError
+from obs_portrait.media import portaudio
 
-__all__ = ["Device", "SoundDevice", "find_sound_device", "list_cameras", "list_screens", "list_sound_devices"]
+__all__ = [
+    "Device",
+    "SoundDevice",
+    "display_is_there",
+    "find_sound_device",
+    "list_cameras",
+    "list_screens",
+    "list_sound_devices",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +43,44 @@ class SoundDevice:
 
 
 def list_cameras() -> list[Device]:
-    """Cameras by their number. Names are known on Linux only; elsewhere they go by number: OpenCV tells no names."""
-    if sys.platform == "linux":
-        found = []
-        for node in Path("/sys/class/video4linux").glob("video*"):
-            try:
-                # A camera has several nodes; the first one gives the pictures, the others describe them.
-                if (node / "index").read_text().strip() == "0":
-                    found.append(Device(int(node.name[5:]), (node / "name").read_text().strip()))
-            except (OSError, ValueError):
-                continue
-        return sorted(found, key=lambda camera: camera.index)
-    return []
+    """Cameras by the number under which OpenCV opens them; empty where the system does not tell."""
+    try:
+        if sys.platform == "win32":
+            return _cameras_of_directshow()
+        if sys.platform == "darwin":
+            return _cameras_of_a_mac()
+        return _cameras_of_v4l2()
+    except (OSError, ValueError, LookupError, subprocess.SubprocessError):
+        return []
+
+
+def _cameras_of_v4l2(folder: Path = Path("/sys/class/video4linux")) -> list[Device]:
+    found = []
+    for node in folder.glob("video*"):
+        try:
+            # A camera has several nodes; the first one gives the pictures, the others describe them.
+            if (node / "index").read_text().strip() == "0":
+                found.append(Device(int(node.name[5:]), (node / "name").read_text().strip()))
+        except (OSError, ValueError):
+            continue
+    return sorted(found, key=lambda camera: camera.index)
+
+
+def _cameras_of_directshow() -> list[Device]:
+    import av
+
+    # Both FFmpeg and OpenCV walk DirectShow's one list, in its order.
+    found = [d for d in av.enumerate_input_devices("dshow") if "video" in (d.media_types or ["video"])]
+    return [Device(index, device.description or device.name) for index, device in enumerate(found)]
+
+
+def _cameras_of_a_mac() -> list[Device]:
+    told = subprocess.run(
+        ["/usr/sbin/system_profiler", "SPCameraDataType", "-json"], capture_output=True, timeout=10, check=True
+    )
+    cameras = json.loads(told.stdout)["SPCameraDataType"]
+    cameras.sort(key=lambda camera: camera["spcamera_unique-id"])  # OpenCV numbers them in this order
+    return [Device(index, camera["_name"]) for index, camera in enumerate(cameras)]
 
 
 def list_screens() -> list[str]:
@@ -57,9 +94,17 @@ def list_screens() -> list[str]:
         return []
 
 
+def display_is_there() -> bool:
+    """False on Linux without an X server that answers: OpenCV's window library would then end the whole process.
+
+    A variable that names a display is not enough: it may be stale, and Wayland alone does not serve.
+    """
+    return sys.platform != "linux" or bool(list_screens())
+
+
 def list_sound_devices(direction: Literal["input", "output"]) -> list[SoundDevice]:
     """Microphones or loudspeakers. Raises `MediaError` if PortAudio is missing."""
-    sounddevice = _sounddevice()
+    sounddevice = portaudio.load()
     try:
         devices = sounddevice.query_devices()
         default = sounddevice.default.device[0 if direction == "input" else 1]
@@ -78,24 +123,25 @@ def find_sound_device(name: str | None, direction: Literal["input", "output"]) -
 
     Raises `MediaError` that names what there is.
     """
-    devices = list_sound_devices(direction)
     what = "microphone" if direction == "input" else "loudspeaker"
+    devices = list_sound_devices(direction)
+    device = _choose(devices, name)
+    if device is None and portaudio.rescan():  # it may have been plugged in since
+        devices = list_sound_devices(direction)
+        device = _choose(devices, name)
+    if device is not None:
+        return device
     if not devices:
         raise MediaError(f"There is no {what} here; plug one in or start the sound server.")
-    if name is None:
-        return next((device for device in devices if device.default), devices[0])
-    for device in devices:
-        if name == str(device.index) or name.lower() in device.name.lower():
-            return device
     there = ", ".join(f"{d.index}: {d.name}" for d in devices)
     raise MediaError(f"There is no {what} named '{name}'; there is: {there}.")
 
 
-def _sounddevice() -> Any:
-    try:
-        import sounddevice
-    except OSError as error:  # the package is there, the C library is not
-        raise MediaError(
-            f"PortAudio is missing ({error}); on Debian or Ubuntu type: apt install libportaudio2"
-        ) from error
-    return sounddevice
+def _choose(devices: list[SoundDevice], name: str | None) -> SoundDevice | None:
+    if name is None:
+        return next((device for device in devices if device.default), devices[0] if devices else None)
+    # A number is a number first: "1" must not find "hw:1,0".
+    for device in devices:
+        if name == str(device.index):
+            return device
+    return next((device for device in devices if name.lower() in device.name.lower()), None)

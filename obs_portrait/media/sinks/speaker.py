@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from obs_portrait.errors import MediaError
+from obs_portrait.media import portaudio
 from obs_portrait.media.devices import find_sound_device
 from obs_portrait.media.resample import Resampler
 from obs_portrait.media.sinks.base import AudioSink
@@ -18,7 +19,7 @@ __all__ = ["SpeakerSink"]
 
 _RING: Final = 1 << 15
 _PREFILL: Final = 960  # samples before the device is fed: 20 ms
-_HIGH: Final = 2880  # samples above which the device's clock is taken to be the slower one
+_HIGH: Final = 2880  # samples above which the device's clock is taken to be the slower one (more for large gulps)
 _FADE: Final = 96  # samples of every join that would click
 _DEAD: Final = 2.0
 
@@ -42,44 +43,29 @@ class SpeakerSink(AudioSink):
     def open(self) -> None:
         device = find_sound_device(self._which, "output")
         self.name = f"loudspeaker {device.name}"
-        import sounddevice
-
         self._ring = np.zeros(_RING, np.float32)
         self._written = self._read = 0
         self._filling = True
+        self._gulp = 0  # the most samples that the device took at a time
         self._last = np.float32(0)
         self._alive = threading.Event()
         self._gone = False
-        channels = min(2, device.channels)
-        for rate in dict.fromkeys((SAMPLE_RATE, device.rate)):
-            self._resampler = Resampler(SAMPLE_RATE, rate)
-            try:
-                self._stream = sounddevice.OutputStream(
-                    samplerate=rate,
-                    device=device.index,
-                    channels=channels,
-                    dtype="float32",
-                    latency="low",
-                    callback=self._callback,
-                    finished_callback=self._finished,
-                )
-                self._stream.start()
-            except (sounddevice.PortAudioError, ValueError) as error:
-                problem: Exception = error
-                self.close()
-                continue
-            break
-        else:
-            raise MediaError(f"{self.name} cannot be opened ({problem}); is it used by another program?") from problem
+        self._stream = portaudio.start(
+            "output", self.name, device, self._prepare, callback=self._callback, finished_callback=self._finished
+        )
         if not self._alive.wait(_DEAD):
             self.close()
             raise MediaError(f"{self.name} was opened but takes no sound; choose another or restart the sound server.")
+
+    def _prepare(self, rate: int) -> None:
+        self._resampler = Resampler(SAMPLE_RATE, rate)
 
     def _callback(self, data: NDArray[np.float32], frames: int, when: Any, status: Any) -> None:
         self._alive.set()
         with self._lock:
             there = self._written - self._read
-            if self._filling and there < _PREFILL:
+            self._gulp = max(self._gulp, frames)
+            if self._filling and there < min(max(_PREFILL, 2 * frames), _RING // 2):
                 data[:] = 0
                 return
             starting, self._filling = self._filling, False
@@ -108,7 +94,10 @@ class SpeakerSink(AudioSink):
             raise MediaError(f"{self.name} is gone; plug it in again or choose another.")
         sound = self._resampler(block.samples)
         with self._lock:
-            if self._written - self._read > _HIGH and sound.size > 2 * _FADE:
+            if (
+                self._written - self._read > min(max(_HIGH, 4 * self._gulp), _RING // 2 + _HIGH)
+                and sound.size > 2 * _FADE
+            ):
                 ramp = np.linspace(0, 1, _FADE, dtype=np.float32)
                 joined = sound[_FADE:].copy()
                 joined[:_FADE] = sound[:_FADE] * (1 - ramp) + sound[_FADE : 2 * _FADE] * ramp

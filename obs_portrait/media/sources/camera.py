@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 import time
@@ -20,7 +21,11 @@ from obs_portrait.media.types import CameraFrame
 __all__ = ["CameraSource"]
 
 _FIRST_PICTURE: Final = 6.0  # seconds that a camera may take to wake up
-_BACKENDS: Final = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_MSMF, "darwin": cv2.CAP_AVFOUNDATION}
+_BACKENDS: Final = {
+    "linux": cv2.CAP_V4L2,
+    "win32": cv2.CAP_DSHOW,  # numbers cameras as `list_cameras` does; Media Foundation also takes ten seconds to open
+    "darwin": cv2.CAP_AVFOUNDATION,
+}
 
 
 class CameraSource(VideoSource):
@@ -33,16 +38,19 @@ class CameraSource(VideoSource):
         self._which = which
         self._wish = (width, height, rate)
         self.name = f"camera {which}"
-        self.dropped = 0
-        self._changed = threading.Condition()
-        self._capture: cv2.VideoCapture | None = None
-        self._thread: threading.Thread | None = None
-        self._stopping = False
+        self._fetcher: _Fetcher | None = None
+        self._taken = -1
+
+    @property
+    def dropped(self) -> int:
+        """Pictures that were replaced by a newer one before anybody read them."""
+        return 0 if self._fetcher is None else self._fetcher.dropped
 
     def open(self) -> None:
         index = self._find()
         width, height, rate = self._wish
-        capture = cv2.VideoCapture(index, _BACKENDS.get(sys.platform, cv2.CAP_ANY))
+        _hush()
+        capture = self._connect(index)
         if not capture.isOpened():
             capture.release()
             raise MediaError(
@@ -54,21 +62,19 @@ class CameraSource(VideoSource):
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
         capture.set(cv2.CAP_PROP_FPS, float(rate))
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        self._capture = capture
-        self._newest: tuple[NDArray[np.uint8], int, int] | None = None
+        told = capture.get(cv2.CAP_PROP_FPS)
+        self.rate = Fraction(told).limit_denominator(1001) if 1 <= told <= 240 else rate
         self._taken = -1
-        self._count = 0
-        self._ended = False
-        self._stopping = False
-        self._thread = threading.Thread(target=self._fetch, name="camera", daemon=True)
-        self._thread.start()
-        first = self._wait(_FIRST_PICTURE)
+        self._fetcher = _Fetcher(capture)
+        self._fetcher.start()
+        first = self._fetcher.newest(-1, _FIRST_PICTURE)
         if first is None:
             self.close()
             raise MediaError(f"{self.name} gives no picture; is it covered by a switch or used by another program?")
         self.height, self.width = first[0].shape[:2]
-        told = capture.get(cv2.CAP_PROP_FPS)
-        self.rate = Fraction(told).limit_denominator(1001) if 1 <= told <= 240 else rate
+
+    def _connect(self, index: int) -> cv2.VideoCapture:
+        return cv2.VideoCapture(index, _BACKENDS.get(sys.platform, cv2.CAP_ANY))
 
     def _find(self) -> int:
         if self._which.isdecimal():
@@ -82,49 +88,79 @@ class CameraSource(VideoSource):
         there = ", ".join(f"{c.index}: {c.name}" for c in cameras) or "none"
         raise MediaError(f"There is no camera named '{self._which}'; there is: {there}.")
 
-    def _fetch(self) -> None:
-        capture = self._capture
-        assert capture is not None  # noqa: S101 - narrows the type
-        while not self._stopping:
-            good, picture = capture.read()
-            now = time.monotonic_ns()
-            if not good or picture is None:
-                break
-            image = np.ascontiguousarray(np.asarray(picture, np.uint8)[..., ::-1])
-            with self._changed:
-                if self._newest is not None and self._newest[2] > self._taken:
-                    self.dropped += 1
-                self._newest = (image, now, self._count)
-                self._count += 1
-                self._changed.notify_all()
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-
-    def _wait(self, timeout: float) -> tuple[NDArray[np.uint8], int, int] | None:
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._ended or (self._newest is not None and self._newest[2] > self._taken), timeout
-            )
-            newest = self._newest
-        return newest if newest is not None and newest[2] > self._taken else None
-
     def read(self, timeout: float = 1.0) -> CameraFrame | None:
-        if self._capture is None:
+        if self._fetcher is None:
             raise MediaError(f"{self.name}: read before it was opened.")
-        newest = self._wait(timeout)
+        newest = self._fetcher.newest(self._taken, timeout)
         if newest is None:
-            why = "was unplugged or taken away" if self._ended else f"gave no picture for {timeout:g} s"
+            why = "was unplugged or taken away" if self._fetcher.ended else f"gave no picture for {timeout:g} s"
             raise MediaError(f"{self.name} {why}; plug it in again or choose another.")
-        image, captured, index = newest
-        self._taken = index
-        return CameraFrame(image, captured, index)
+        image, captured, self._taken = newest
+        return CameraFrame(image, captured, self._taken)
 
     def close(self) -> None:
-        self._stopping = True
-        thread, self._thread = self._thread, None
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout=2.0)  # a hung driver must not hang us; the thread is a daemon
-        capture, self._capture = self._capture, None
-        if capture is not None and (thread is None or not thread.is_alive()):
-            capture.release()
+        fetcher, self._fetcher = self._fetcher, None
+        if fetcher is not None:
+            fetcher.stop()
+
+
+class _Fetcher(threading.Thread):
+    """Owns an open capture: fetches until told to stop, keeps the newest picture, releases the device at its end.
+
+    It shares nothing with the source, so that one whose driver hangs can be left behind and a new one started.
+    """
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        super().__init__(name="camera", daemon=True)
+        self._capture = capture
+        self._changed = threading.Condition()
+        self._newest: tuple[NDArray[np.uint8], int, int] | None = None
+        self._wanted = -1  # number of the last picture that was handed out
+        self._halt = threading.Event()
+        self.dropped = 0
+        self.ended = False
+
+    def run(self) -> None:
+        try:
+            for count in itertools.count():
+                good, picture = self._capture.read()
+                now = time.monotonic_ns()
+                if self._halt.is_set() or not good or picture is None:
+                    break
+                image = np.ascontiguousarray(np.asarray(picture, np.uint8)[..., ::-1])
+                with self._changed:
+                    if self._newest is not None and self._newest[2] > self._wanted:
+                        self.dropped += 1
+                    self._newest = (image, now, count)
+                    self._changed.notify_all()
+        except cv2.error:  # a driver's surprise ends the camera, not the program
+            pass
+        finally:
+            with self._changed:
+                self.ended = True
+                self._changed.notify_all()
+            self._capture.release()
+
+    def newest(self, after: int, timeout: float) -> tuple[NDArray[np.uint8], int, int] | None:
+        """(RGB picture, capture time in ns, number) newer than number `after`, waiting for it; None if none comes."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.ended or self._is_newer(after), timeout)
+            if not self._is_newer(after):
+                return None
+            newest = self._newest
+            assert newest is not None  # noqa: S101 - narrows the type
+            self._wanted = newest[2]
+            return newest
+
+    def _is_newer(self, after: int) -> bool:
+        return self._newest is not None and self._newest[2] > after
+
+    def stop(self) -> None:
+        self._halt.set()
+        if self is not threading.current_thread():
+            self.join(timeout=2.0)  # a hung driver must not hang us
+
+
+def _hush() -> None:
+    """OpenCV's warnings about a camera that is not there: our one sentence says it."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from obs_portrait.errors import MediaError
+from obs_portrait.media import portaudio
 from obs_portrait.media.devices import find_sound_device
 from obs_portrait.media.resample import Resampler
 from obs_portrait.media.sources.base import AudioSource
@@ -37,42 +38,30 @@ class MicrophoneSource(AudioSource):
     def open(self) -> None:
         device = find_sound_device(self._which, "input")
         self.name = f"microphone {device.name}"
-        import sounddevice
-
         self._ring = np.zeros(_RING, np.float32)
         self._written = self._read = 0
         self._stamp_ns, self._stamp_at = 0, 0
         self._gone = False
-        rate = SAMPLE_RATE
-        channels = min(2, device.channels)
-        for rate in dict.fromkeys((SAMPLE_RATE, device.rate)):
-            self._resampler = Resampler(rate, SAMPLE_RATE)
-            try:
-                self._stream = sounddevice.InputStream(
-                    samplerate=rate,
-                    blocksize=0 if rate != SAMPLE_RATE else self._block,
-                    device=device.index,
-                    channels=channels,
-                    dtype="float32",
-                    latency="low",
-                    callback=self._callback,
-                    finished_callback=self._finished,
-                )
-                self._stream.start()
-            except (sounddevice.PortAudioError, ValueError) as error:
-                problem: Exception = error
-                self.close()
-                continue
-            break
-        else:
-            raise MediaError(f"{self.name} cannot be opened ({problem}); is it used by another program?") from problem
+        self._stream = portaudio.start(
+            "input",
+            self.name,
+            device,
+            self._prepare,
+            blocksize=self._block,
+            callback=self._callback,
+            finished_callback=self._finished,
+        )
         # Wait for life before saying that it works.
         with self._filled:
             if not self._filled.wait_for(lambda: self._written > 0 or self._gone, _DEAD):
                 self._gone = True
+            self._first = self._read = self._written  # sound from before now is of no use to anybody
         if self._gone:
             self.close()
             raise MediaError(f"{self.name} was opened but gives no sound; choose another or restart the sound server.")
+
+    def _prepare(self, rate: int) -> None:
+        self._resampler = Resampler(rate, SAMPLE_RATE)
 
     def _callback(self, data: NDArray[np.float32], frames: int, when: Any, status: Any) -> None:
         now = time.monotonic_ns()
@@ -117,7 +106,7 @@ class MicrophoneSource(AudioSource):
             block = self._ring[index]
             captured = self._stamp_ns + (self._read - self._stamp_at) * 1_000_000_000 // SAMPLE_RATE
             position, self._read = self._read, self._read + samples
-        return MicBlock(block, captured, position)
+        return MicBlock(block, captured, position - self._first)
 
     def close(self) -> None:
         stream, self._stream = self._stream, None

@@ -35,7 +35,10 @@ class StillSource(VideoSource):
         try:
             with Image.open(self.path) as picture:
                 if max(picture.size) > MAX_SIDE:
-                    raise MediaError(f"{self.path}: {picture.size[0]}x{picture.size[1]} pixels are too many.")
+                    raise MediaError(
+                        f"{self.path}: {picture.size[0]}x{picture.size[1]} pixels are too many; the longest side may "
+                        f"have {MAX_SIDE}. Make the picture smaller first."
+                    )
                 self._image = np.array(ImageOps.exif_transpose(picture).convert("RGB"), np.uint8)
         except FileNotFoundError:
             raise MediaError(f"{self.path}: there is no such picture.") from None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from fractions import Fraction
 
 import cv2
 
 from obs_portrait.errors import MediaError
+from obs_portrait.media.devices import display_is_there
 from obs_portrait.media.sinks.base import VideoSink
 from obs_portrait.media.types import PersonaFrame
 from obs_portrait.pipeline.live.keys import Action, action_of
@@ -30,8 +29,7 @@ class PreviewWindow(VideoSink):
         self._open_now = False
 
     def _open(self, width: int, height: int, rate: Fraction) -> None:
-        if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            # OpenCV's window library would end the whole process here instead of raising.
+        if not display_is_there():  # OpenCV's window library would end the whole process instead of raising
             raise MediaError("There is no display for the preview window; use --sink virtualcam, null or a file.")
         try:
             cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)

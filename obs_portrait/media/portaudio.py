@@ -1,0 +1,105 @@
+"""PortAudio's habits in one place: its list of devices that never changes, its chatter, its rates."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from obs_portrait.errors import MediaError
+from obs_portrait.media.types import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from obs_portrait.media.devices import SoundDevice
+
+__all__ = ["load", "quiet", "rescan", "start"]
+
+_streams: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
+
+
+def load() -> Any:
+    """The module sounddevice. Raises `MediaError` if the C library behind it is missing."""
+    try:
+        import sounddevice
+    except OSError as error:  # the package is there, the C library is not
+        raise MediaError(
+            f"PortAudio is missing ({error}); on Debian or Ubuntu type: apt install libportaudio2"
+        ) from error
+    return sounddevice
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps what C libraries print off the terminal: our one sentence says it. For the whole process, so keep it short.
+
+    PortAudio and ALSA print up to twenty lines for every device that cannot be opened.
+    """
+    try:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # a program without a standard error
+        yield
+        return
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def rescan() -> bool:
+    """Looks for devices anew: PortAudio sees only those that were there when it was loaded.
+
+    Does nothing and returns False while a stream of ours is open, as it would end that stream.
+    """
+    if any(not stream.closed for stream in _streams):
+        return False
+    sounddevice = load()
+    with quiet(), contextlib.suppress(sounddevice.PortAudioError):
+        sounddevice._terminate()
+        sounddevice._initialize()
+    return True
+
+
+def start(
+    direction: Literal["input", "output"],
+    name: str,
+    device: SoundDevice,
+    prepare: Callable[[int], None],
+    **options: Any,
+) -> Any:
+    """A running float32 stream of one or two channels, at 48 kHz or, where the device refuses that, at its own rate.
+
+    prepare: called with the rate in Hz before each try. options: for sounddevice (callback, finished_callback …).
+    Raises `MediaError`; the next try then sees devices that have come since.
+    """
+    sounddevice = load()
+    kind = sounddevice.InputStream if direction == "input" else sounddevice.OutputStream
+    problem: Exception | None = None
+    for rate in dict.fromkeys((SAMPLE_RATE, device.rate)):
+        prepare(rate)
+        try:
+            with quiet():
+                stream = kind(
+                    samplerate=rate,
+                    device=device.index,
+                    channels=min(2, device.channels),
+                    dtype="float32",
+                    latency="low",
+                    **options,
+                )
+                _streams.add(stream)
+                try:
+                    stream.start()
+                except sounddevice.PortAudioError:
+                    stream.close(ignore_errors=True)
+                    raise
+        except (sounddevice.PortAudioError, ValueError) as error:
+            problem = error
+        else:
+            return stream
+    rescan()
+    raise MediaError(f"{name} cannot be opened ({problem}); is it used by another program?") from problem
