@@ -88,7 +88,7 @@ def list_screens() -> list[str]:
     try:
         import mss
 
-        with mss.mss() as grabber:
+        with mss.MSS() as grabber:
             return [f"{m['width']}x{m['height']} at {m['left']},{m['top']}" for m in grabber.monitors[1:]]
     except Exception:  # no display, no X server, no permission: there is no screen for us
         return []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -14,7 +16,10 @@ from obs_portrait.media.types import SAMPLE_RATE
 if TYPE_CHECKING:
     from obs_portrait.media.devices import SoundDevice
 
-__all__ = ["load", "quiet", "rescan", "start"]
+__all__ = ["load", "quiet", "rescan", "start", "stop"]
+
+_PATIENCE: Final = 1.0
+"""Seconds that a stream may take to end."""
 
 _streams: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
@@ -103,3 +108,22 @@ def start(
             return stream
     rescan()
     raise MediaError(f"{name} cannot be opened ({problem}); is it used by another program?") from problem
+
+
+def stop(stream: Any) -> None:
+    """Ends a stream at once; never raises and never hangs.
+
+    When PulseAudio dies, ALSA's plug-in for it now and then waits for an answer for ever, and ending the stream waits
+    for it. Such a stream is left behind, and so is PortAudio's own clean-up at the program's exit, which would hang.
+    """
+
+    def end() -> None:
+        with contextlib.suppress(Exception):
+            stream.abort(ignore_errors=True)
+            stream.close(ignore_errors=True)
+
+    ending = threading.Thread(target=end, name="stop sound", daemon=True)
+    ending.start()
+    ending.join(_PATIENCE)
+    if ending.is_alive():
+        atexit.unregister(load()._exit_handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +22,7 @@ _RING: Final = 1 << 15
 _PREFILL: Final = 960  # samples before the device is fed: 20 ms
 _HIGH: Final = 2880  # samples above which the device's clock is taken to be the slower one (more for large gulps)
 _FADE: Final = 96  # samples of every join that would click
-_DEAD: Final = 2.0
+_DEAD: Final = 2.0  # seconds without a call from the device
 
 
 class SpeakerSink(AudioSink):
@@ -50,6 +51,7 @@ class SpeakerSink(AudioSink):
         self._last = np.float32(0)
         self._alive = threading.Event()
         self._gone = False
+        self._beat = time.monotonic()
         self._stream = portaudio.start(
             "output", self.name, device, self._prepare, callback=self._callback, finished_callback=self._finished
         )
@@ -61,6 +63,7 @@ class SpeakerSink(AudioSink):
         self._resampler = Resampler(SAMPLE_RATE, rate)
 
     def _callback(self, data: NDArray[np.float32], frames: int, when: Any, status: Any) -> None:
+        self._beat = time.monotonic()
         self._alive.set()
         with self._lock:
             there = self._written - self._read
@@ -90,7 +93,8 @@ class SpeakerSink(AudioSink):
         self._gone = True
 
     def _write(self, block: PersonaBlock) -> None:
-        if self._stream is None or self._gone:
+        # PortAudio does not always tell that a device has gone: some simply ask for nothing any more.
+        if self._stream is None or self._gone or time.monotonic() - self._beat > _DEAD:
             raise MediaError(f"{self.name} is gone; plug it in again or choose another.")
         sound = self._resampler(block.samples)
         with self._lock:
@@ -111,8 +115,4 @@ class SpeakerSink(AudioSink):
     def close(self) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
-            try:
-                stream.abort(ignore_errors=True)
-                stream.close(ignore_errors=True)
-            except Exception:  # noqa: S110 - the device may be gone; closing must not raise
-                pass
+            portaudio.stop(stream)

@@ -19,6 +19,8 @@ from obs_portrait.media.types import SAMPLE_RATE, MicBlock
 __all__ = ["MicrophoneSource"]
 
 _RING: Final = 1 << 16  # samples at 48 kHz, 1.4 s: more than any reader may ever be late
+_USUAL_NS: Final = 60_000_000  # a sample's age at arrival on most devices
+_SETTLE: Final = 1.5  # seconds that a device has to get there; PulseAudio tells ages of up to 0.4 s for the first one
 _DEAD: Final = 2.0  # seconds without a callback: PortAudio sometimes opens a stream that never runs
 
 
@@ -40,7 +42,7 @@ class MicrophoneSource(AudioSource):
         self.name = f"microphone {device.name}"
         self._ring = np.zeros(_RING, np.float32)
         self._written = self._read = 0
-        self._stamp_ns, self._stamp_at = 0, 0
+        self._stamp_ns, self._stamp_at, self._age_ns, self._last_ns = 0, 0, _USUAL_NS, -1
         self._gone = False
         self._stream = portaudio.start(
             "input",
@@ -55,12 +57,14 @@ class MicrophoneSource(AudioSource):
         with self._filled:
             if not self._filled.wait_for(lambda: self._written > 0 or self._gone, _DEAD):
                 self._gone = True
+            self._filled.wait_for(lambda: self._age_ns < _USUAL_NS or self._gone, _SETTLE)
             self._first = self._read = self._written  # sound from before now is of no use to anybody
         if self._gone:
             self.close()
             raise MediaError(f"{self.name} was opened but gives no sound; choose another or restart the sound server.")
 
     def _prepare(self, rate: int) -> None:
+        self._rate = rate
         self._resampler = Resampler(rate, SAMPLE_RATE)
 
     def _callback(self, data: NDArray[np.float32], frames: int, when: Any, status: Any) -> None:
@@ -73,16 +77,17 @@ class MicrophoneSource(AudioSource):
             self.damaged += int(bad.sum())
             mono[bad] = 0.0
         # PortAudio's clock differs between host systems; only the difference to its own "now" is used.
+        # Its first sample cannot be younger than the block is long, whatever the host system says.
         age = when.currentTime - when.inputBufferAdcTime
-        if not 0.0 <= age < 1.0:
-            age = frames / SAMPLE_RATE
+        age = max(age if age < 1.0 else 0.0, frames / self._rate)
         out = self._resampler(mono)
         with self._filled:
             at = self._written % _RING
             head = min(out.size, _RING - at)
             self._ring[at : at + head] = out[:head]
             self._ring[: out.size - head] = out[head:]
-            self._stamp_ns = now - int((age + self._resampler.delay) * 1e9)
+            self._age_ns = int(age * 1e9)
+            self._stamp_ns = now - self._age_ns - int(self._resampler.delay * 1e9)
             self._stamp_at = self._written
             self._written += out.size
             self._filled.notify_all()
@@ -105,14 +110,11 @@ class MicrophoneSource(AudioSource):
             index = (self._read + np.arange(samples)) % _RING
             block = self._ring[index]
             captured = self._stamp_ns + (self._read - self._stamp_at) * 1_000_000_000 // SAMPLE_RATE
+            self._last_ns = captured = max(captured, self._last_ns + 1)  # the device's ages jitter; time does not
             position, self._read = self._read, self._read + samples
         return MicBlock(block, captured, position - self._first)
 
     def close(self) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
-            try:
-                stream.abort(ignore_errors=True)
-                stream.close(ignore_errors=True)
-            except Exception:  # noqa: S110 - the device may be gone; closing must not raise
-                pass
+            portaudio.stop(stream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from fractions import Fraction
@@ -41,7 +42,7 @@ class ScreenSource(VideoSource):
         except ImportError as error:
             raise MediaError(f"The screen cannot be captured: {error}. Reinstall mss.") from error
         try:
-            self._mss = mss.mss()
+            self._mss = mss.MSS()
             screens = self._mss.monitors
         except (ScreenShotError, OSError) as error:
             raise MediaError(f"The screen cannot be captured here ({error}); is there a display?") from error
@@ -89,4 +90,5 @@ class ScreenSource(VideoSource):
     def close(self) -> None:
         grabber, self._mss = self._mss, None
         if grabber is not None:
-            grabber.close()
+            with contextlib.suppress(Exception):  # a display that has gone: closing must not raise
+                grabber.close()
