@@ -27,6 +27,7 @@ class LiveLine:
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        self._told = ""
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -43,7 +44,12 @@ class LiveLine:
 
     def notice(self, notice: Notice) -> None:
         """A sentence of the session, above the line. Called from its thread."""
+        self._told = notice.text
         self._console.print(Text(notice.text, style="yellow" if notice.problem else "green"))
+
+    def told(self, text: str) -> bool:
+        """Whether this sentence was the last one shown: it need not be said twice."""
+        return self._told == text
 
     def notice_text(self, text: str) -> None:
         """A sentence of our own."""

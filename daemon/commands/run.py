@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from obs_portrait.errors import PortraitError
+
 if TYPE_CHECKING:
     from obs_portrait.pipeline.live.options import LiveOptions
     from obs_portrait.pipeline.live.status import LiveReport
@@ -94,6 +96,10 @@ def _play(options: LiveOptions, seconds: float | None) -> tuple[LiveReport, str 
             line.watch(session, seconds)
     except KeyboardInterrupt:
         line.notice_text("Stopping …")
+    except PortraitError as error:
+        if line.told(str(error)):
+            raise typer.Exit(1) from error
+        raise
     finally:
         report = session.stop()
     return report, session.error
