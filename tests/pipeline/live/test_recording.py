@@ -59,7 +59,8 @@ def test_a_killed_process_loses_a_moment_of_the_recording_and_no_sync(tmp_path: 
         pictures = [(float(frame.time or 0), frame.to_ndarray(format="rgb24")) for frame in file.decode(video=0)]
     with av.open(str(target)) as file:
         sound = [(float(frame.time or 0), frame.to_ndarray()[0]) for frame in file.decode(audio=0)]
-    assert abs(pictures[-1][0] - (end - begin) / 1e9) < 0.4
+    # Nothing is lost but what a killed process had not yet flushed; the opening portrait may be in the file or not.
+    assert (end - begin) / 1e9 - 0.4 < pictures[-1][0] < (end - caught[0].captured_ns) / 1e9 + 0.4
     assert abs(pictures[-1][0] - sound[-1][0]) < 0.4
     assert len(pictures) > 70
     # The persona changes at one moment in picture and sound, also behind the gap that the kill left.
@@ -72,7 +73,7 @@ def test_a_killed_process_loses_a_moment_of_the_recording_and_no_sync(tmp_path: 
     ]
     heard = pitches.index(True) * step / 2 / 48_000 + sound[0][0]
     assert abs(change - heard) < 0.08  # a frame, a window, and the crossfade
-    assert abs(change - (switched_ns - begin) / 1e9) < 0.4
+    assert abs((pictures[-1][0] - change) - (end - switched_ns) / 1e9) < 0.4  # counted from the end, which both share
 
 
 def _loudness(samples: np.ndarray, hz: float) -> float:  # type: ignore[type-arg]
