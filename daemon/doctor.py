@@ -171,18 +171,19 @@ def _picture() -> Iterator[Row]:
     from obs_portrait.media.devices import list_cameras, list_screens
 
     cameras = list_cameras()
+    names = ", ".join(f"{c.index}: {c.name}" for c in cameras)
+    todo = "plug one in, or use --source with a clip, 'screen' or 'performance'"
+    yield Row("picture", "cameras", "ok" if cameras else "warn", names or "none found", "" if cameras else todo)
     if sys.platform == "linux":
-        names = ", ".join(f"{c.index}: {c.name}" for c in cameras)
-        todo = "plug one in, or use --source with a clip, 'screen' or 'performance'"
-        yield Row("picture", "cameras", "ok" if cameras else "warn", names or "none", "" if cameras else todo)
         loaded = Path("/sys/module/v4l2loopback").exists()
         yield Row(
-            "picture", "virtual camera", "ok" if loaded else "missing",
+            "picture",
+            "virtual camera",
+            "ok" if loaded else "missing",
             "v4l2loopback is loaded" if loaded else "v4l2loopback is not loaded",
             "" if loaded else "sudo apt install v4l2loopback-dkms && sudo modprobe v4l2loopback exclusive_caps=1",
-        )  # fmt: skip
+        )
     else:
-        yield Row("picture", "cameras", "ok", "not listed on this system; camera:0 is the first")
         yield Row("picture", "virtual camera", "warn", "OBS Studio brings it", "install OBS, start its camera once")
     screens = list_screens()
     yield Row("picture", "screens", "ok" if screens else "warn", "; ".join(screens) or "no display: no preview window")
