@@ -55,7 +55,7 @@ if [ -n "$packages" ]; then
         if [ "$(id -u)" = 0 ]; then
             say "installing with apt-get:$packages"
             apt-get update -qq
-            # shellcheck disable=SC2086 - one word each
+            # shellcheck disable=SC2086 # one package a word
             DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
             python=$(find_python || true)
         elif [ "$what" = test ] && [ -n "$python" ] && "$python" -c 'import ensurepip, venv' 2>/dev/null; then
