@@ -12,8 +12,9 @@ fail() { say "$*"; exit 1; }
 
 find_python() {
     for name in "${PYTHON:-}" python3.13 python3.12 python3.11 python3 python; do
-        [ -n "$name" ] && command -v "$name" >/dev/null 2>&1 || continue
-        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+        [ -n "$name" ] || continue
+        if command -v "$name" >/dev/null 2>&1 &&
+            "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
             command -v "$name"
             return 0
         fi
