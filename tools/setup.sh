@@ -10,6 +10,8 @@ cd "$(dirname "$0")/.."
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
+case $what in base | test) ;; *) fail "there is nothing called '$what' to set up; type: sh tools/setup.sh base, or test" ;; esac
+
 find_python() {
     for name in "${PYTHON:-}" python3.13 python3.12 python3.11 python3 python; do
         [ -n "$name" ] || continue
