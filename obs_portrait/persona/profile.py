@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import datetime
-import difflib
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator
 
 from obs_portrait.errors import FaceError, ProfileError, VoiceError
 from obs_portrait.face.engine import engine_class
 from obs_portrait.face.settings import FaceSettings
-from obs_portrait.persona.lines import LineIndex
 from obs_portrait.persona.names import check_name
+from obs_portrait.persona.problems import Problems, decode, meant, short
 from obs_portrait.voice.converter import converter_class
 from obs_portrait.voice.settings import VoiceSettings
 
 __all__ = ["PROFILE", "Consent", "Disclosure", "ObsSettings", "Profile", "from_picture", "load", "parse"]
 
 PROFILE: Final = "profile.toml"
-_MAX_BYTES: Final = 256 * 1024
+_MAX_BYTES: Final = 64 * 1024
 _REVEAL: Final = "reveal"
 _KINDS: Final = ("fictional", "self", "licensed", "public-domain")
 
+_Model = TypeVar("_Model", bound=BaseModel)
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -38,8 +36,8 @@ class Consent(BaseModel):
     kind: Literal["fictional", "self", "licensed", "public-domain"]
     """fictional: nobody real; self: the streamer; licensed: a person who agreed in writing; public-domain: a picture
     whose rights have run out, of a person long dead. A persona of any other real person is refused."""
-    subject: str = Field(min_length=1, max_length=200)
-    statement: str = Field(min_length=1, max_length=2000)
+    subject: str = Field(min_length=1, max_length=200, pattern=r"\S")
+    statement: str = Field(min_length=1, max_length=2000, pattern=r"\S")
     date: datetime.date
 
     @field_validator("date")
@@ -70,13 +68,16 @@ class ObsSettings(BaseModel):
     hotkey: str | None = Field(default=None, max_length=60)
 
 
-class Profile(BaseModel):
-    """A persona. `face` and `voice` have the types that its engine and its converter ask for."""
-
+class _About(BaseModel):
     model_config = _STRICT
 
-    name: str
     description: str = Field(default="", max_length=500)
+
+
+class Profile(_About):
+    """A persona. `face` and `voice` have the types that its engine and its converter ask for."""
+
+    name: str
     face: SerializeAsAny[FaceSettings]
     voice: SerializeAsAny[VoiceSettings]
     consent: Consent
@@ -110,58 +111,13 @@ class Profile(BaseModel):
         return found
 
 
-@dataclass
-class _Problems:
-    path: Path
-    lines: LineIndex
-
-    def __post_init__(self) -> None:
-        self.found: list[tuple[int, str]] = []
-
-    def add(self, place: tuple[str | int, ...], text: str) -> None:
-        self.found.append((self.lines.of(place), text))
-
-    def take(self, section: tuple[str, ...], error: ValidationError, fields: list[str]) -> None:
-        for item in error.errors():
-            place = section + tuple(item["loc"])
-            self.add(place, _sentence(place, dict(item), fields))
-
-    def stop(self) -> None:
-        if self.found:
-            raise ProfileError([f"{self.path}:{line}: {text}" for line, text in sorted(set(self.found))])
-
-
-def _sentence(place: tuple[str | int, ...], item: dict[str, Any], fields: list[str]) -> str:
-    dotted = ".".join(str(part) for part in place)
-    kind, given = item["type"], item.get("input")
-    shown = repr(given) if not isinstance(given, Mapping) and len(repr(given)) < 60 else "what stands there"
-    if kind == "extra_forbidden":
-        return f"there is no setting '{dotted}'.{_meant(str(place[-1]), fields)}"
-    if kind == "missing":
-        return f"'{dotted}' is missing; add it."
-    if kind == "literal_error":
-        allowed = str(item["ctx"]["expected"])
-        hint = _meant(str(given), [part.strip("'") for part in allowed.replace(" or ", ", ").split(", ")])
-        if dotted == "consent.kind":
-            return (
-                f"consent.kind is {shown}, but a persona must be {allowed}: the face or voice of another real person "
-                f"is not accepted.{hint}"
-            )
-        return f"'{dotted}' is {shown}, it must be {allowed}.{hint}"
-    text = str(item["msg"]).removeprefix("Value error, ")
-    return f"'{dotted}' is {shown}: {text[0].lower()}{text[1:]}."
-
-
-def _meant(name: str, choices: list[str]) -> str:
-    close = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
-    return f" Did you mean '{close[0]}'?" if close else ""
-
-
 def _read(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file():
+            raise ProfileError(f"{path}: this is no file; name a persona's folder or its {PROFILE}.")
         if path.stat().st_size > _MAX_BYTES:
             raise ProfileError(f"{path}: larger than {_MAX_BYTES // 1024} KB; this is no profile.")
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # editors on Windows write a byte order mark
     except FileNotFoundError:
         raise ProfileError(
             f"{path}: there is no such profile; `obs-portrait profiles list` shows what there is."
@@ -184,11 +140,14 @@ def load(path: Path) -> Profile:
 
 def parse(text: str, path: Path) -> Profile:
     """The profile in `text`; `path` is for messages and for finding the portrait. Raises `ProfileError` as `load`."""
-    problems = _Problems(path, LineIndex(text))
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"{path}:{getattr(error, 'lineno', 1)}: not valid TOML: {error}.") from error
+        return _parse(text, path)
+    except RecursionError:
+        raise ProfileError(f"{path}: tables or lists are nested too deep; this is no profile.") from None
+
+
+def _parse(text: str, path: Path) -> Profile:
+    data, problems = decode(text, path)
     sections: dict[str, Any] = {}
     face_model = _model(problems, data, "face", "engine", FaceSettings)
     voice_model = _model(problems, data, "voice", "converter", VoiceSettings)
@@ -207,14 +166,18 @@ def parse(text: str, path: Path) -> Profile:
             problems.add((section,), f"'{section}' must be a section, written [{section}].")
         elif model is not None:
             try:
-                sections[section] = model.model_validate(content)
+                sections[section] = _validate(model, content)
             except ValidationError as error:
                 problems.take((section,), error, list(model.model_fields))
     for key in data:
         if key not in models and key not in ("name", "description"):
             known = [*models, "name", "description"]
-            problems.add((key,), f"there is no setting '{key}'.{_meant(key, known)}")
-    name = data.get("name", path.parent.name)
+            problems.add((key,), f"there is no setting '{key}'.{meant(key, known)}")
+    try:
+        about = _validate(_About, {key: data[key] for key in ("description",) if key in data})
+    except ValidationError as error:
+        problems.take((), error, [])
+    name = data.get("name", path.resolve().parent.name)
     try:
         check_name(name)
     except ValueError as error:
@@ -223,16 +186,16 @@ def parse(text: str, path: Path) -> Profile:
     if isinstance(face, FaceSettings) and face.engine != _REVEAL:
         _check_source(problems, path.parent, face.source)
     problems.stop()
-    try:
-        return Profile(name=name, description=data.get("description", ""), folder=path.parent, **sections)
-    except ValidationError as error:
-        problems.take((), error, [])
-        problems.stop()
-        raise
+    return Profile(name=name, folder=path.parent, **about.model_dump(), **sections)
+
+
+def _validate(model: type[_Model], content: dict[str, Any]) -> _Model:
+    """Strict, so that `true` is no number and "0.4" neither; as JSON, where strictness lets a list be a tuple."""
+    return model.model_validate_json(json.dumps(content, default=str), strict=True)
 
 
 def _model(
-    problems: _Problems, data: dict[str, Any], section: str, key: str, base: type[BaseModel]
+    problems: Problems, data: dict[str, Any], section: str, key: str, base: type[BaseModel]
 ) -> type[BaseModel] | None:
     content = data.get(section, {})
     if not isinstance(content, dict):
@@ -250,17 +213,19 @@ def _model(
         return None
 
 
-def _check_source(problems: _Problems, folder: Path, source: str) -> None:
+def _check_source(problems: Problems, folder: Path, source: str) -> None:
     """The picture must be a file inside the profile's folder: a profile from elsewhere must not read others."""
     try:
         picture = (folder / source).resolve()
         inside = picture.is_relative_to(folder.resolve()) and not Path(source).is_absolute()
-    except (OSError, ValueError):
-        inside = False
-        picture = folder
+        there = picture.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, a circle of links
+        why = getattr(error, "strerror", None) or error
+        problems.add(("face", "source"), f"{short(source)} cannot name a picture: {why}.")
+        return
     if not inside:
         problems.add(("face", "source"), f"the picture '{source}' lies outside the profile's folder; copy it there.")
-    elif not picture.is_file():
+    elif not there:
         problems.add(("face", "source"), f"there is no picture '{source}' beside the profile; add it.")
 
 

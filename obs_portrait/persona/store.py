@@ -58,8 +58,11 @@ def _folders() -> dict[str, tuple[Path, Literal["built-in", "user"]]]:
         (user_dir(), "user"),
     ]
     for place, origin in places:
+        folders: list[Path] = []
         with contextlib.suppress(OSError):
-            for folder in sorted(place.iterdir()):
+            folders = sorted(place.iterdir())
+        for folder in folders:
+            with contextlib.suppress(OSError):  # a folder that may not be read hides no other
                 if not folder.name.startswith(".") and (folder / PROFILE).is_file():
                     found[folder.name] = (folder, origin)
     return found
@@ -73,6 +76,9 @@ def list_profiles() -> list[Listing]:
             listings.append(Listing(name, folder, origin, profile=_named(folder)))
         except ProfileError as error:
             listings.append(Listing(name, folder, origin, problem=error))
+        except Exception as error:  # an engine of a stranger's may raise anything when its settings are asked for
+            problem = ProfileError(f"{folder / PROFILE}: cannot be used ({type(error).__name__}: {error}).")
+            listings.append(Listing(name, folder, origin, problem=problem))
     return listings
 
 
@@ -90,8 +96,9 @@ def load(name: str) -> Profile:
     if name in folders:
         return _named(folders[name][0])
     path = Path(name)
-    if (os.sep in name or "/" in name or name.endswith(".toml")) and path.exists():
-        return profiles.load(path)
+    with contextlib.suppress(OSError, ValueError):  # what cannot be a path is an unknown name
+        if (path / PROFILE).is_file() or ((os.sep in name or "/" in name or name.endswith(".toml")) and path.exists()):
+            return profiles.load(path)
     close = difflib.get_close_matches(name, folders, n=1, cutoff=0.5)
     hint = f" Did you mean '{close[0]}'?" if close else ""
     raise ProfileError(f"There is no persona '{name}'; there is: {', '.join(sorted(folders)) or 'none'}.{hint}")
@@ -157,7 +164,7 @@ def edit(profile: Profile, changes: dict[str, dict[str, Any]]) -> Profile:
     """
     path = profile.folder / PROFILE
     try:
-        document = tomlkit.parse(path.read_text(encoding="utf-8"))
+        document = tomlkit.parse(path.read_text(encoding="utf-8-sig"))
         for section, values in changes.items():
             table = document if section == "" else document.setdefault(section, tomlkit.table())
             for key, value in values.items():
@@ -166,7 +173,7 @@ def edit(profile: Profile, changes: dict[str, dict[str, Any]]) -> Profile:
                 else:
                     table[key] = value
         text = tomlkit.dumps(document)
-    except (OSError, ValueError, tomlkit.exceptions.TOMLKitError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, tomlkit.exceptions.TOMLKitError) as error:
         raise ProfileError(f"{path}: cannot be changed ({error}).") from error
     changed = profiles.parse(text, path)
     temporary = path.with_name(f".{PROFILE}.{os.getpid()}")
