@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import typer
 
 __all__ = ["register"]
 
-_KINDS = "fictional, self, licensed or public-domain"
+_KINDS = ("fictional", "self", "licensed", "public-domain")
 
 
 def _row(listing: Any) -> dict[str, Any]:
@@ -30,12 +31,14 @@ def _row(listing: Any) -> dict[str, Any]:
     }
 
 
-def _ask(value: str | None, question: str) -> str:
+def _ask(value: str | None, question: str, choices: Sequence[str] = ()) -> str:
     if value is not None:
         return value
     if not sys.stdin.isatty():
         raise typer.BadParameter(f"{question} Give it as an option; `obs-portrait profiles new --help` lists them.")
-    return str(typer.prompt(question))
+    import click
+
+    return str(typer.prompt(question, type=click.Choice(choices) if choices else str))
 
 
 def register(app: typer.Typer) -> None:
@@ -53,6 +56,7 @@ def register(app: typer.Typer) -> None:
             typer.echo(json.dumps([_row(listing) for listing in listings], ensure_ascii=False))
             return
         from rich.console import Console
+        from rich.markup import escape
         from rich.table import Table
 
         table = Table(show_edge=False)
@@ -61,13 +65,13 @@ def register(app: typer.Typer) -> None:
         for listing in listings:
             if listing.problem is not None:
                 table.add_row(
-                    listing.name, f"[red]{len(listing.problem.problems)} problem(s)", "", "", "", listing.origin
+                    escape(listing.name), f"[red]{len(listing.problem.problems)} problem(s)", "", "", "", listing.origin
                 )
                 continue
             row = _row(listing)
             warning = f" [yellow](shows your {' and '.join(row['reveals'])})" if row["reveals"] else ""
-            cells = (row["name"], row["description"] + warning, row["engine"], row["converter"], row["consent"])
-            table.add_row(*cells, listing.origin)
+            name, description = escape(row["name"]), escape(row["description"])
+            table.add_row(name, description + warning, row["engine"], row["converter"], row["consent"], listing.origin)
         Console().print(table)
         if any(listing.problem for listing in listings):
             typer.echo("Type `obs-portrait profiles check` to see the problems.")
@@ -96,7 +100,7 @@ def register(app: typer.Typer) -> None:
     def new(
         image: Path = typer.Argument(help="Picture of a face from the front."),
         name: str | None = typer.Option(None, help="Name of the persona; made from the file's name if left out."),
-        consent: str | None = typer.Option(None, help=f"Whose face it is: {_KINDS}."),
+        consent: str | None = typer.Option(None, help=f"Whose face it is: {', '.join(_KINDS)}."),
         subject: str | None = typer.Option(None, help="Who is shown."),
         statement: str | None = typer.Option(None, help="Why you may use the picture."),
         description: str = typer.Option("", help="A line about the persona."),
@@ -108,16 +112,20 @@ def register(app: typer.Typer) -> None:
         from obs_portrait.persona.names import slug
 
         load_portrait(image, landmarks)  # says in one sentence why a picture cannot serve
+        name = name or slug(image.stem)
+        hidden = any(listing.name == name for listing in store.list_profiles())
         made = store.create(
             image,
-            name or slug(image.stem),
-            consent=_ask(consent, f"Whose face is it ({_KINDS})?"),
+            name,
+            consent=_ask(consent, "Whose face is it?", _KINDS),
             subject=_ask(subject, "Who is shown?"),
             statement=_ask(statement, "Why may you use the picture?"),
             description=description,
             sidecar=landmarks if landmarks is not None else _beside(image),
         )
         typer.echo(f"Made '{made.name}' in {made.folder}; edit profile.toml there to change its voice.")
+        if hidden:
+            typer.secho(f"It takes the place of the built-in persona '{name}' until you remove that folder.", err=True)
         for warning in made.warnings():
             typer.secho(warning, fg=typer.colors.YELLOW, err=True)
 
@@ -159,4 +167,6 @@ def _without_none(value: Any) -> Any:
     """TOML has no null: what is not set is left out."""
     if isinstance(value, dict):
         return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_none(item) for item in value if item is not None]
     return value

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from daemon.cli import app
 from obs_portrait import resources
-from tests.persona.conftest import write
+from tests.persona.conftest import GOOD, write
 
 PORTRAIT = next(
     path
@@ -41,6 +41,13 @@ def test_list_names_everything_and_marks_what_is_broken(home: Path) -> None:
     assert sum(row["origin"] == "built-in" for row in rows.values()) >= 4
 
 
+def test_list_shows_a_description_as_it_stands(home: Path) -> None:
+    write(home / "odd", GOOD.replace("a test", "[/b] [red]x[/red]"))
+    code, output = run("list")
+    assert code == 0, output
+    assert "[/b]" in output
+
+
 def test_show_prints_every_setting() -> None:
     name = PORTRAIT.parent.name
     code, output = run("show", name, "--json")
@@ -57,6 +64,20 @@ def test_new_makes_a_persona_that_check_accepts(home: Path) -> None:
     code, output = run("new", str(PORTRAIT), *words)
     assert code == 1
     assert "already" in output
+
+
+def test_new_says_that_a_built_in_persona_is_replaced(home: Path) -> None:
+    name = PORTRAIT.parent.name
+    code, output = run("new", str(PORTRAIT), "--name", name, "--consent", "self", "--subject", "x", "--statement", "y")
+    assert code == 0, output
+    assert f"takes the place of the built-in persona '{name}'" in output
+
+
+def test_a_folder_can_be_checked_by_its_bare_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "here")
+    monkeypatch.chdir(tmp_path)
+    code, output = run("check", "here", "--no-faces")
+    assert (code, "vera: ok" in output) == (0, True), output
 
 
 def test_new_refuses_a_picture_without_a_face_and_a_real_person(home: Path, tmp_path: Path) -> None:
