@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -72,6 +73,7 @@ def _system() -> Iterator[Row]:
         "system", "processor", "ok" if cores >= 2 else "warn", f"{cores} core(s) for this program",
         "" if cores >= 2 else "face and voice each want a core of their own",
     )  # fmt: skip
+    yield _instructions()
     from obs_portrait.persona.store import config_dir
 
     place = next(folder for folder in (config_dir(), *config_dir().parents) if folder.exists())
@@ -81,6 +83,24 @@ def _system() -> Iterator[Row]:
         "" if free > _LOW_SPACE else "make room before recording",
     )  # fmt: skip
     yield Row("system", "settings folder", "ok", str(config_dir()))
+
+
+def _instructions() -> Row:
+    """Which vector instructions there are: they decide how fast pictures are drawn."""
+    machine = platform.machine().lower()
+    if machine in ("arm64", "aarch64"):
+        return Row("system", "instruction sets", "ok", "NEON (every 64-bit ARM has it)")
+    import llvmlite.binding as llvm
+
+    has = llvm.get_host_cpu_features()
+    names = {"sse4.2": "SSE4.2", "avx": "AVX", "avx2": "AVX2", "fma": "FMA", "avx512f": "AVX-512"}
+    found = ", ".join(name for key, name in names.items() if has.get(key)) or "none of SSE4.2, AVX, AVX2"
+    if has.get("avx2"):
+        return Row("system", "instruction sets", "ok", found)
+    return Row(
+        "system", "instruction sets", "warn", f"{found}; without AVX2 pictures are drawn more slowly",
+        "choose a smaller --size if frames are late",
+    )  # fmt: skip
 
 
 def _face() -> Iterator[Row]:
@@ -159,12 +179,22 @@ def _sound() -> Iterator[Row]:
         names = ", ".join(f"{d.index}: {d.name}{' (default)' if d.default else ''}" for d in devices)
         yield Row("sound", what, "ok" if devices else "warn", names or "none", "" if devices else "plug one in")
     if sys.platform == "linux":
-        server = shutil.which("pactl") is not None
-        yield Row(
-            "sound", "PulseAudio or PipeWire", "ok" if server else "warn",
-            "its tools are installed" if server else "its tools were not found",
-            "" if server else "sudo apt install pulseaudio-utils",
-        )  # fmt: skip
+        yield _sound_server()
+
+
+def _sound_server() -> Row:
+    what = "PulseAudio or PipeWire"
+    tool = shutil.which("pactl")
+    if tool is None:
+        return Row("sound", what, "warn", "pactl, which asks it, was not found", "sudo apt install pulseaudio-utils")
+    try:
+        told = subprocess.run(  # noqa: S603
+            [tool, "info"], capture_output=True, text=True, timeout=3, check=True, env={**os.environ, "LC_ALL": "C"}
+        )
+    except (OSError, subprocess.SubprocessError):
+        return Row("sound", what, "warn", "no sound server answers", "log in to a desktop, or: pulseaudio --start")
+    lines = (line.partition(": ") for line in told.stdout.splitlines())
+    return Row("sound", what, "ok", next((value for key, _, value in lines if key == "Server Name"), "answers"))
 
 
 def _picture() -> Iterator[Row]:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
@@ -25,6 +26,8 @@ _JUMP: Final = 0.6
 taken for another person's, if there was another person."""
 _PATIENCE_NS: Final = 1_000_000_000
 """So long the tracker waits for the driver to come back before it follows the other person."""
+_CPUS: Final = Path("/sys/devices/system/cpu/possible")
+"""MediaPipe's allocator (TCMalloc) counts the processors here, and ends the whole process where it cannot."""
 
 
 @contextlib.contextmanager
@@ -64,6 +67,8 @@ class FaceTracker:
     def __init__(self, mode: Literal["video", "image"] = "video", max_faces: int = 2) -> None:
         """Loads the model (about 0.1 s). Raises `CheckpointError` or `FaceError` with one sentence if it cannot."""
         model = locate("face_landmarker")
+        if sys.platform == "linux" and not _CPUS.exists():
+            raise FaceError(f"The face tracker needs {_CPUS}, and there is none (a chroot?): mount -t sysfs sysfs /sys")
         os.environ.setdefault("GLOG_minloglevel", "2")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:

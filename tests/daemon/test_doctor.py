@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -20,6 +22,18 @@ def test_json_has_a_row_for_everything() -> None:
     for place in (("face", "tracker"), ("face", "GPU"), ("voice", "converter dsp"), ("personas", "personas")):
         assert rows[place]["status"] == "ok", rows[place]
     assert all(row["todo"] for row in rows.values() if row["status"] == "missing")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PulseAudio and PipeWire are asked on Linux only")
+def test_the_sound_server_is_asked_not_assumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "pactl" in doctor._sound_server().detail
+    tool = tmp_path / "pactl"
+    tool.write_text("#!/bin/sh\nexit 1\n")
+    tool.chmod(0o755)
+    assert doctor._sound_server().status == "warn"
+    tool.write_text("#!/bin/sh\necho 'Server Name: PulseAudio (on PipeWire 1.2)'\n")
+    assert (doctor._sound_server().status, doctor._sound_server().detail) == ("ok", "PulseAudio (on PipeWire 1.2)")
 
 
 def test_a_probe_that_breaks_or_hangs_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:

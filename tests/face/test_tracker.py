@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from obs_portrait.errors import FaceError
+from obs_portrait.face import tracker as tracker_module
 from obs_portrait.face.tracker import FaceTracker, plausibility
 from obs_portrait.media.sources import open_video
 from tests.face.drawn import face, points
@@ -53,6 +55,15 @@ def test_no_face_is_none() -> None:
 def test_other_pictures_are_refused(image: np.ndarray) -> None:
     with FaceTracker("image") as tracker, pytest.raises(FaceError, match="RGB pictures"):
         tracker.track(image, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /sys")
+def test_a_chroot_without_sys_is_told_before_mediapipe_ends_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracker_module, "_CPUS", tmp_path / "possible")
+    with pytest.raises(FaceError, match="mount -t sysfs"):
+        FaceTracker("image")
 
 
 def test_time_may_stand_still_or_go_back() -> None:
