@@ -11,6 +11,7 @@ __all__ = [
     "FaceError",
     "LeakError",
     "MediaError",
+    "ObsError",
     "PipelineError",
     "PortraitError",
     "ProfileError",
@@ -48,6 +49,17 @@ class ProfileError(PortraitError):
 
 class PipelineError(PortraitError):
     """The loop from source to sink cannot start or go on."""
+
+
+class ObsError(PortraitError):
+    """OBS cannot be reached, refuses a request, or did not do what it was asked for.
+
+    ``code`` is obs-websocket's request status (its protocol's RequestStatus), or None where OBS did not answer.
+    """
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        self.code = code
+        super().__init__(message)
 
 
 class LeakError(PortraitError):
