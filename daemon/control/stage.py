@@ -1,0 +1,154 @@
+"""`Stage`: what the control API can ask of the running daemon. The API knows the daemon by this protocol alone."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from typing_extensions import (
+    TypedDict,
+)  # pydantic reads these shapes for the OpenAPI schema; before 3.12 it needs these
+
+__all__ = [
+    "Binding", "ClipAction", "ClipResult", "Latency", "ObsState", "Persona", "Reference", "Stage", "Status",
+]  # fmt: skip
+
+ClipAction = Literal["save", "start", "stop", "last"]
+"""save: the replay buffer. start, stop: a recording. last: tells of the newest clip, does nothing."""
+
+
+class Persona(TypedDict):
+    """A row of `Stage.personas`.
+
+    ready: prepared, so that a switch takes effect at once. problem: why it cannot be played, in one sentence.
+    """
+
+    name: str
+    description: str
+    ready: bool
+    on_stage: bool
+    hotkey: str | None
+    problem: str | None
+
+
+class Binding(TypedDict):
+    """A scene rule in the order in which rules are tried.
+
+    scene: an exact name or a glob. persona: None means "leave as it is". where: file and line, or "script".
+    """
+
+    scene: str
+    persona: str | None
+    where: str
+
+
+class Latency(TypedDict, total=False):
+    """Medians in ms from capture to sink, None until they are measured. skew_ms: how much later the sound leaves."""
+
+    picture_ms: float | None
+    voice_ms: float | None
+    skew_ms: float | None
+
+
+class ObsState(TypedDict, total=False):
+    """The link to OBS. problem: why there is none, in one sentence. streaming, recording, replay: OBS's outputs."""
+
+    connected: bool
+    version: str | None
+    scene: str | None
+    streaming: bool
+    recording: bool
+    replay: bool
+    problem: str | None
+
+
+class Reference(TypedDict):
+    """The running search for a better reference frame: now and the best so far (larger is better)."""
+
+    current: float
+    best: float
+
+
+class Status(TypedDict, total=False):
+    """What a streamer wants to know at a glance. Everything but `running`, `state` and `persona` may be left out.
+
+    state: "live", "hold", "portrait", "card", "revealed", "waiting", "source lost", "starting", … (`LiveStatus.state`).
+    persona: the one on stage. panic: card and silence are held until it is taken back. prepared: personas that can be
+    switched to at once. fps: new persona frames a second. dropped: camera frames left out so far. late_blocks: blocks
+    of sound that came late so far. restarts: of the media processes so far. problems: sentences that hold now, the
+    gravest first. reference: None while no search runs. last_clip: path of the newest clip.
+    """
+
+    running: bool
+    state: str
+    persona: str
+    panic: bool
+    prepared: list[str]
+    fps: float
+    latency: Latency
+    dropped: int
+    late_blocks: int
+    restarts: int
+    problems: list[str]
+    reference: Reference | None
+    obs: ObsState
+    last_clip: str | None
+    uptime_s: float
+
+
+class ClipResult(TypedDict, total=False):
+    """What a clip action came to. path: the file of save, stop and last. message: one sentence for the streamer."""
+
+    action: str
+    path: str | None
+    message: str
+    seconds: float | None
+
+
+class Stage(Protocol):
+    """The daemon, as the control API sees it.
+
+    Every method may be called from any thread and by several at once, and should return within its time: 3 s, `clip`
+    30 s, `calibrate` 10 s (the API answers 503 then and leaves the call behind, see `daemon.control.caller`). Each may
+    raise `PortraitError`, whose sentence the API passes on with a 4xx; anything else becomes a 500 without details.
+    Returned values must be JSON-ready: dicts, lists, str, int, finite float, bool and None.
+    """
+
+    def status(self) -> Status:
+        """A snapshot. Asked four times a second while a page is open: cheap, never waits for OBS or a device."""
+        ...
+
+    def personas(self) -> list[Persona]:
+        """All personas that can be switched to, in the order of their keys."""
+        ...
+
+    def switch(self, name: str) -> None:
+        """Becomes a persona; wins until the next scene change. Returns when the switch is under way."""
+        ...
+
+    def calibrate(self) -> None:
+        """Takes the driver's neutral reference frame anew; raises `PortraitError` with why it refuses."""
+        ...
+
+    def search_reference(self) -> None:
+        """Begins, or ends, the search for a better reference frame."""
+        ...
+
+    def panic(self, on: bool) -> None:
+        """Card and silence within a frame, the source in OBS hidden; or back to the persona. Never waits for OBS."""
+        ...
+
+    def clip(self, action: ClipAction) -> ClipResult:
+        """Saves, starts, stops or tells of a clip. Waits until OBS has finished the file."""
+        ...
+
+    def scenes(self) -> list[str]:
+        """Names of OBS's scenes in their order, empty without OBS."""
+        ...
+
+    def bindings(self) -> list[Binding]:
+        """The scene rules that hold now, in the order in which they are tried."""
+        ...
+
+    def bind(self, scene: str, persona: str | None) -> None:
+        """Binds exactly this scene to a persona and keeps it; None takes the scene's own rule away."""
+        ...
