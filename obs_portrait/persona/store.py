@@ -10,20 +10,18 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import tomlkit
 
 from obs_portrait import resources
 from obs_portrait.errors import ProfileError
+from obs_portrait.folders import CONFIG_VARIABLE, config_dir
 from obs_portrait.persona import profile as profiles
 from obs_portrait.persona.names import check_name
 from obs_portrait.persona.profile import PROFILE, Profile
 
 __all__ = ["CONFIG_VARIABLE", "Listing", "config_dir", "create", "edit", "list_profiles", "load", "user_dir"]
-
-CONFIG_VARIABLE: Final = "OBS_PORTRAIT_CONFIG_DIR"
-"""Environment variable that moves the config folder (tests, a portable installation)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +33,6 @@ class Listing:
     origin: Literal["built-in", "user"]
     profile: Profile | None = None
     problem: ProfileError | None = None
-
-
-def config_dir() -> Path:
-    """The user's config folder of this program; it need not exist."""
-    if chosen := os.environ.get(CONFIG_VARIABLE):
-        return Path(chosen)
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("obs-portrait", appauthor=False))
 
 
 def user_dir() -> Path:
