@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "CheckpointError",
+    "ControlError",
     "FaceError",
     "LeakError",
     "MediaError",
@@ -59,6 +60,17 @@ class ObsError(PortraitError):
 
     def __init__(self, message: str, code: int | None = None) -> None:
         self.code = code
+        super().__init__(message)
+
+
+class ControlError(PortraitError):
+    """The running daemon cannot be reached, refuses a request, or cannot open its control API.
+
+    ``status`` is the HTTP status, or None where no answer came.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        self.status = status
         super().__init__(message)
 
 
