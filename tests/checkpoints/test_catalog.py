@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from obs_portrait.checkpoints.catalog import Entry, load_catalog, locate, verify
+from obs_portrait.checkpoints.catalog import Entry, load_catalog, locate, lookup, verify
 from obs_portrait.errors import CheckpointError
 
 ROW = """
@@ -38,9 +38,17 @@ def test_the_face_landmarker_is_here_and_whole() -> None:
 
 def test_every_row_is_complete() -> None:
     for row in load_catalog().values():
-        assert row.size > 0 and len(row.sha256) == 64 and row.licence and row.description
+        assert row.licence and row.description and row.family
+        assert row.urls or row.package, f"{row.name}: there is no way to get it"
         assert all(url.startswith("https://") for url in row.urls)
-        int(row.sha256, 16)
+        assert (row.size is None) <= (row.sha256 is None), f"{row.name}: a known hash without a known size"
+
+
+def test_what_is_known_of_the_weights_of_the_first_order_model() -> None:
+    trimmed = lookup("fomm-vox-adv")
+    assert trimmed.md5 == "8a45a24037871c045fbb8a6a8aa95ebc" and not trimmed.commercial
+    assert trimmed.urls[0] == "https://openavatarify.s3.amazonaws.com/weights/vox-adv-cpk.pth.tar"
+    assert lookup("fomm_vox").sha256 is None
 
 
 def test_the_package_that_carries_it_is_not_imported() -> None:
@@ -80,9 +88,18 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     ("text", "words"),
     [
         ("[thing", "cannot be read"),
-        (ROW.replace("size = 3", ""), r"\[thing\] is not complete"),
+        (ROW.replace('family = "things"', ""), r"\[thing\] is not complete"),
         (ROW + "\ncolour = 1", r"\[thing\] is not complete"),
         (ROW.replace('urls = ["https://example.org/thing.bin"]', ""), r"\[thing\] is not complete"),
+        (ROW.replace("https:", "http:"), "not an https address"),
+        (ROW.replace("https:", "file:"), "not an https address"),
+        (ROW.replace("size = 3", "size = -3"), "'size' is -3"),
+        (ROW.replace("size = 3", 'size = "3"'), "'size' is '3'"),
+        (ROW.replace("ba7816", "BA7816"), "64 hexadecimal digits"),
+        (ROW.replace("ba7816", "ba78"), "64 hexadecimal digits"),
+        (ROW.replace('"thing.bin"', '"../thing.bin"'), "cannot be the name"),
+        (ROW.replace("[thing]", '["a/b"]'), "cannot be the name"),
+        (ROW.replace("commercial = true", 'commercial = "yes"'), "'commercial' is 'yes'"),
     ],
 )
 def test_a_damaged_catalogue(tmp_path: Path, text: str, words: str) -> None:
