@@ -23,7 +23,7 @@ from obs_portrait.pipeline.card import draw_card
 from obs_portrait.pipeline.label import Label
 from obs_portrait.pipeline.likeness import COPY_DISTANCE, SAME_SCENE, EchoCheck, copy_distance
 
-__all__ = ["AudioGuard", "Look", "VideoGuard", "beside", "mix", "part"]
+__all__ = ["AudioGuard", "Look", "VideoGuard", "beside", "hushed", "mix", "part", "risen"]
 
 HOLD_S: Final = 1.0
 """How long the last persona frame is held before the portrait takes its place, in seconds of capture time."""
@@ -113,6 +113,11 @@ class VideoGuard:
             return self._seal(self._held, captured_ns, index, Origin.HOLD)
         if self._still is not None:
             return self._seal(self._still, captured_ns, index, Origin.PORTRAIT)
+        return self._seal(self._card, captured_ns, index, Origin.CARD)
+
+    def card(self, captured_ns: int, index: int = -1) -> PersonaFrame:
+        """The card, whatever else there is: what a panic shows. Forgets the held frame. Never raises."""
+        self._held = None
         return self._seal(self._card, captured_ns, index, Origin.CARD)
 
     def _labelled(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -271,6 +276,29 @@ def mix(parts: Sequence[tuple[PersonaBlock, NDArray[np.float32] | float]]) -> Pe
     np.clip(total, np.float32(-1), np.float32(1), out=total)
     total.flags.writeable = False
     return PersonaBlock(total, last.captured_ns, last.index, last.persona, last.origin, _SEAL)
+
+
+def hushed(block: PersonaBlock, *, begins: bool = False) -> PersonaBlock:
+    """Silence in the place of a sealed block: what a panic lets be heard.
+
+    begins: it is the first of the panic; the persona's own sound then fades out over 5 ms, so that nothing clicks. The
+    real voice of a persona that reveals is cut off at once.
+    """
+    out = np.zeros(block.samples.size, np.float32)
+    if begins and block.origin is Origin.ENGINE:
+        count = min(out.size, FADE)
+        out[:count] = block.samples[:count] * _FADE_IN[::-1][:count]
+    out.flags.writeable = False
+    return PersonaBlock(out, block.captured_ns, block.index, block.persona, Origin.SILENCE, _SEAL)
+
+
+def risen(block: PersonaBlock) -> PersonaBlock:
+    """The same block with its first 5 ms faded in: the first one after a panic."""
+    out = block.samples.copy()
+    count = min(out.size, FADE)
+    out[:count] *= _FADE_IN[:count]
+    out.flags.writeable = False
+    return PersonaBlock(out, block.captured_ns, block.index, block.persona, block.origin, _SEAL)
 
 
 def part(block: PersonaBlock, begin: int, end: int) -> PersonaBlock:

@@ -67,6 +67,7 @@ class _AudioProcess:
         self._blocks = self._silent = self._late = self._refused = self._priority = 0
         self._best_ns = 1 << 62
         self._peak = 0.0
+        self._panic = False
         self._heard_ns = 0
         self._number = 0
 
@@ -177,6 +178,8 @@ class _AudioProcess:
 
     def _play(self) -> None:
         """The loop. No logging, no pipe, no lock that another thread holds for long."""
+        from obs_portrait.pipeline.guard import hushed, risen
+
         self._priority = raise_priority()
         board, control = self._link.board, self._plan.control
         while not self._halt.is_set():
@@ -191,6 +194,12 @@ class _AudioProcess:
             delayed = self._delay.process(block.samples)
             wait_ns = self._delay.delay * 1_000_000_000 // SAMPLE_RATE
             out = self._pipeline.process(MicBlock(delayed, block.captured_ns - wait_ns, block.index))
+            panic = bool(control.get("panic"))
+            if panic:  # the pipeline goes on underneath, so that a switch is carried out and the end is no beginning
+                out = hushed(out, begins=not self._panic)
+            elif self._panic:
+                out = risen(out)
+            self._panic = panic
             self._write(out)
             self._note(block, out, wait_ns)
         board.set("busy_since_ns", 0)

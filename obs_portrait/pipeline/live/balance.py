@@ -21,6 +21,7 @@ class Balance:
         """Written here, read by the video process each tick."""
         self.audio_control = Board(*CONTROL_CELLS)
         """Written here, read by the audio process each block."""
+        self.controls = (self.video_control, self.audio_control)
         self._aligner = Aligner()
         self._done_ns = 0
 

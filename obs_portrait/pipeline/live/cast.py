@@ -14,8 +14,9 @@ __all__ = ["VIDEO", "Cast", "load"]
 VIDEO = "video"
 """The path that is sent a whole profile; any other is sent a `Voice`."""
 
-_LEAD_NS = 50_000_000
-"""A switch is ordered this far ahead, so that both processes hear of it before the moment comes."""
+_LEAD_NS = 6_000_000
+"""A switch is ordered this far ahead, so that both processes hear of it before the moment comes; one that hears of it
+late carries it out with its next frame or block."""
 
 
 class Cast:

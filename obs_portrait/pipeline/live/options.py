@@ -144,5 +144,9 @@ AUDIO_CELLS = (
     "leaks",
 )
 
-CONTROL_CELLS = ("delay_ns",)
-"""Written by the session, read by a process each frame or block without waiting."""
+CONTROL_CELLS = (
+    "delay_ns",  # how long this path waits for the other
+    "panic",  # 1: only the card, only silence
+)
+"""Written by the session, read by a process each frame or block without waiting: they reach a process that is busy,
+and one that was started again has them from its first frame on."""

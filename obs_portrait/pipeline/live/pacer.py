@@ -33,7 +33,9 @@ class Pacer:
     """One tick after the other: `tick()` waits for the next one and writes.
 
     results: where the engine's thread puts its frames. stand_in(captured_ns): the guard's frame for the persona that
-    is on stage then. notice(about, text, problem): one sentence for the user.
+    is on stage then. panic(): asked each tick; while it is true `card(captured_ns)` is written and nothing else, and
+    what the engine made meanwhile is thrown away, also for recordings. notice(about, text, problem): one sentence for
+    the user.
     """
 
     def __init__(
@@ -44,10 +46,13 @@ class Pacer:
         results: Mailbox[PersonaFrame],
         cues: CueSheet,
         stand_in: Callable[[int], PersonaFrame],
+        panic: Callable[[], bool] = lambda: False,
+        card: Callable[[int], PersonaFrame] | None = None,
         notice: Callable[[str, str, bool], None],
     ) -> None:
         self._sinks = list(sinks)
         self._results, self._cues, self._stand_in, self._notice = results, cues, stand_in, notice
+        self._panic, self._card = panic, card or stand_in
         self._ticker = Ticker(round(1_000_000_000 / rate), now_ns())
         self._waiting: deque[tuple[int, PersonaFrame]] = deque()  # (may leave at, frame): the alignment delay
         self._unrecorded: list[PersonaFrame] = []
@@ -89,6 +94,10 @@ class Pacer:
         while True:
             self._fetch(0.0)  # also when the tick is overdue already: what is there is newer than what was shown
             now = now_ns()
+            if self._panic():
+                self._waiting.clear()
+                self._unrecorded.clear()
+                self._last = None
             early = now < self._ticker.earliest
             until = self._ticker.earliest if early else self._ticker.due
             ready = self._release(now) if not early else None
@@ -116,11 +125,16 @@ class Pacer:
         while self._waiting and self._waiting[0][0] <= now:
             leave, frame = self._waiting.popleft()
             found = (frame, self.delay_ns + max(0, now - leave) if self.delay_ns else 0)
-        if found is not None and self._is_stranger(found[0], now):
+        if found is not None and (self._panic() or self._is_stranger(found[0], now)):
             return None
         return found
 
     def _instead(self, now: int) -> PersonaFrame:
+        if self._panic():
+            self._last = None
+            card = self._card(now)
+            self._unrecorded = [card]
+            return card
         if self._last is not None:
             brief = self._last.origin is Origin.REVEAL or self._is_of_another(self._last, now)
             if now - self._last_ns <= (STRANGER_NS if brief else REPEAT_NS):
@@ -133,8 +147,11 @@ class Pacer:
         return frame.persona != self._cues.at(now)[0]
 
     def _is_stranger(self, frame: PersonaFrame, now: int) -> bool:
-        """A frame of a persona that left the stage long ago, from an engine that was very late."""
+        """A frame of a persona that left the stage long ago, from an engine that was very late; and any frame with the
+        real person that was still under way when somebody else came on stage."""
         name, _, since = self._cues.at(now)
+        if frame.origin is Origin.REVEAL and frame.persona != name:
+            return True
         return frame.persona != name and now - since > STRANGER_NS + self.delay_ns
 
     def _record(self) -> None:

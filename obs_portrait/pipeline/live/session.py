@@ -90,6 +90,8 @@ class LiveSession:
         self._epoch = 0
         self._first = {"video": True, "audio": True}
         self._stop_asked = False
+        self._panic = False
+        self._cover_number = 0
         self._done = False
         self._error: str | None = None
         self._last_skew: float | None = None
@@ -120,9 +122,9 @@ class LiveSession:
     def switch(self, persona: Any, timeout: float | None = None) -> None:
         """Becomes another persona (a name or a `Profile`), face and voice at the same moment.
 
-        A prepared persona is on stage within about 50 ms; another one is prepared in the background first. Raises
-        `ProfileError` if there is no such persona. With `timeout` it waits until both processes have switched, and
-        raises `PipelineError` if that does not happen.
+        A prepared persona is on stage with the next frame and block; another one is prepared in the background first.
+        Raises `ProfileError` if there is no such persona. With `timeout` it waits until both processes have switched,
+        and raises `PipelineError` if that does not happen.
         """
         name = persona if isinstance(persona, str) else persona.name
         if name not in self._cast.personas:
@@ -156,6 +158,41 @@ class LiveSession:
         """Takes the driver's neutral reference anew: look straight ahead with a calm face."""
         self._order(lambda: self._send("video", Calibrate()))
 
+    def panic(self, on: bool = True, timeout: float = 5.0) -> None:
+        """On: from the next frame and block on only the card and silence go out, whatever engines and devices do.
+
+        It holds until `panic(False)`, also for processes that are started again meanwhile. A persona that reveals the
+        real person leaves the stage for the first one that does not, so that the end of a panic shows nobody's real
+        face either. `panic(False)` waits until that has been carried out, at most `timeout` s, and raises
+        `PipelineError`, with the panic still on, if there is nobody else to show.
+        """
+        if on:
+            for control in self._balance.controls:
+                control.set("panic", 1)
+            self._panic = True
+            self._order(self._take_cover)
+            return
+        covered = threading.Event()
+        refuge: list[int] = []
+
+        def look() -> None:
+            self._take_cover()
+            refuge.append(-1 if self._reveals(self._cast.stage) else self._cover_number)
+            covered.set()
+
+        self._order(look)
+        safe = covered.wait(timeout) and refuge[0] >= 0
+        if safe:
+            with self._changed:
+                safe = self._changed.wait_for(lambda: self._cast.is_done(refuge[0]), timeout)
+        if not safe:
+            raise PipelineError(
+                "The panic goes on: the persona on stage shows your real face or voice; switch to another one first."
+            )
+        for control in self._balance.controls:
+            control.set("panic", 0)
+        self._panic = False
+
     def search_reference(self) -> None:
         """Begins (or ends) the search for a better reference frame; its figures are in `status().reference`."""
         self._order(lambda: self._send("video", Search()))
@@ -173,6 +210,7 @@ class LiveSession:
             skew_ms=self._balance.skew_ms(),
             problems=tuple(self._problems.values()),
             reference=self._reference,
+            panic=self._panic,
         )
 
     def wait(self, seconds: float | None = None) -> bool:
@@ -209,6 +247,18 @@ class LiveSession:
         self.stop()
 
     # ---- the supervisor's thread ---------------------------------------------------------------------------------
+
+    def _reveals(self, name: str) -> bool:
+        return bool(getattr(self._cast.personas.get(name), "reveals", ()))
+
+    def _take_cover(self) -> None:
+        """During a panic nobody who reveals stays on stage, if anybody else is there."""
+        if not self._panic or not self._reveals(self._cast.stage):
+            return
+        other = next((name for name in self._cast.personas if not self._reveals(name)), None)
+        if other is not None:
+            self._cover_number = next(self._numbers)
+            self._cast.switch(other, self._cover_number)
 
     def _order(self, order: Callable[[], None]) -> None:
         self._orders.put(order)

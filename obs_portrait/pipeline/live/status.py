@@ -32,7 +32,8 @@ class LiveStatus:
 
     persona: the one on stage. skew_ms: how much later the sound leaves than the picture of the same moment (measured
     at the sinks' doors; negative: earlier), None until both are measured. problems: sentences that hold now.
-    reference: avatarify's two figures of the reference search, None while it is off.
+    reference: avatarify's two figures of the reference search, None while it is off. panic: only the card and silence
+    go out.
     """
 
     running: bool
@@ -43,6 +44,7 @@ class LiveStatus:
     skew_ms: float | None = None
     problems: Sequence[str] = ()
     reference: tuple[float, float] | None = None
+    panic: bool = False
 
     @property
     def fps(self) -> float:
@@ -55,6 +57,8 @@ class LiveStatus:
         cells = self.video.cells
         if self.video.phase is not Phase.RUNNING:
             return self.video.phase.name.lower()
+        if self.panic:
+            return "panic"
         if not cells.get("source_ok"):
             return "source lost"
         return STATES[cells.get("state", 0)] if 0 <= cells.get("state", 0) < len(STATES) else "unknown"

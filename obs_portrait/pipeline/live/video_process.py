@@ -158,6 +158,8 @@ class _VideoProcess:
             results=self._results,
             cues=self._cues,
             stand_in=self._stand_in,
+            panic=lambda: bool(self._plan.control.get("panic")),
+            card=self._card,
             notice=self._notice,
         )
         self._pacer.on_written = self._on_written
@@ -177,7 +179,7 @@ class _VideoProcess:
         return Stopped(self._figures(), [str(self._plan.part)] if self._plan.part else [])
 
     def _listen(self) -> None:
-        """Orders are heard at once, not once a tick: a switch is for a moment 50 ms from now."""
+        """Orders are heard at once, not once a tick: a switch is for a moment that has almost come."""
         while not self._stopping and not self._link.stopping.is_set():
             self._link.wait(0.2)
             for message in self._link.receive():
@@ -243,11 +245,18 @@ class _VideoProcess:
             return self._faces[self._cues.at(now_ns())[0]]
 
     def _stand_in(self, captured_ns: int) -> PersonaFrame:
+        self._follow_cue(captured_ns)
+        return self._stand_ins.stand_in(captured_ns)
+
+    def _card(self, captured_ns: int) -> PersonaFrame:
+        self._follow_cue(captured_ns)
+        return self._stand_ins.card(captured_ns)
+
+    def _follow_cue(self, captured_ns: int) -> None:
         name, _, _ = self._cues.at(captured_ns)
         if name != self._stand_ins.look.name:
             with self._lock:
                 self._stand_ins.switch(self._faces[name].look)
-        return self._stand_ins.stand_in(captured_ns)
 
     # ---- devices -------------------------------------------------------------------------------------------------
 

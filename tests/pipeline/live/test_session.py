@@ -76,6 +76,10 @@ def test_personas_that_come_later_and_sinks_that_go(options: Callable[..., LiveO
     sinks = (doubles.BrokenSink, doubles.VideoCatch(tmp_path / "frames"))
     notices: list[str] = []
     with LiveSession(options(sinks=sinks), lambda notice: notices.append(notice.text)) as session:
+        deadline = time.monotonic() + 20
+        while not session.status().video.cells["from_engine"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         session.switch(doubles.PERSONAS[1], timeout=20)
         assert session.personas == ["red", "green"]
         with pytest.raises(PipelineError, match="no face was found"):
