@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 
 # Command modules import heavy libraries inside their functions only, so that --help stays instant.
-COMMANDS = ("demo", "render", "run", "profiles", "crop", "voice", "evaluate", "bench", "doctor")
+COMMANDS = ("demo", "render", "run", "profiles", "crop", "voice", "evaluate", "checkpoints", "bench", "doctor")
 
 
 def _version(show: bool) -> None:

@@ -17,7 +17,7 @@ from obs_portrait.checkpoints.digests import digests
 from obs_portrait.errors import CheckpointError
 from obs_portrait.folders import weights_dir
 
-__all__ = ["Entry", "carried", "load_catalog", "locate", "lookup", "place", "verify"]
+__all__ = ["Entry", "carried", "load_catalog", "locate", "lookup", "place", "present", "verify"]
 
 MAX_SIZE: Final = 4_000_000_000
 """Bytes that a row without `size` and `max_size` may have at most."""
@@ -174,23 +174,34 @@ def carried(entry: Entry) -> Path | None:
     return None
 
 
+def present(entry: Entry) -> Path | None:
+    """Path of the verified weights if they are on this machine: inside the package that carries them, or where `pull`
+    has put them. The hash of a file that has no public SHA-256 is pinned when it is seen here for the first time.
+
+    Raises `CheckpointError` if they are not the ones of the catalogue.
+    """
+    if (path := carried(entry)) is not None:
+        verify(path, entry)
+        return path
+    path = place(entry)
+    if not path.is_file():
+        return None
+    verify(path, entry)
+    if entry.sha256 is None:
+        pins.pin(path)
+    return path
+
+
 @cache
 def locate(name: str) -> Path:
-    """Path of verified weights: inside the installed package that carries them, or where `pull` has put them. The hash
-    of a file that has no public SHA-256 is pinned when it is located for the first time.
+    """Path of verified weights (`present`). Never touches the network.
 
-    Raises `CheckpointError` with one sentence if they are unknown, missing or not the ones of the catalogue. Never
-    touches the network.
+    Raises `CheckpointError` with one sentence if they are unknown, missing or not the ones of the catalogue.
     """
     entry = lookup(name)
-    path = carried(entry)
-    if path is None and place(entry).is_file():
-        path = place(entry)
+    path = present(entry)
     if path is None:
         raise CheckpointError(_missing(entry))
-    verify(path, entry)
-    if entry.sha256 is None and path == place(entry):
-        pins.pin(path)
     return path
 
 

@@ -1,0 +1,237 @@
+"""`obs-portrait checkpoints list|pull|verify|path|convert`."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from obs_portrait.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from obs_portrait.checkpoints.catalog import Entry
+
+__all__ = ["register"]
+
+_Name = Annotated[str, typer.Argument(help="Name of weights, see `obs-portrait checkpoints list`.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the command line."""
+    group = typer.Typer(
+        no_args_is_help=True, help="Weights of neural engines: what there is, download, check, convert."
+    )
+    app.add_typer(group, name="checkpoints")
+
+    @group.command("list")
+    def list_all(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False) -> None:
+        """All weights that the program knows, and which are here."""
+        from obs_portrait.checkpoints.catalog import load_catalog
+
+        rows = [_row(entry) for entry in load_catalog().values()]
+        if as_json:
+            typer.echo(json.dumps(rows, ensure_ascii=False))
+        else:
+            _show(rows)
+
+    @group.command(no_args_is_help=True)
+    def pull(
+        name: _Name,
+        *,
+        accept_licence: Annotated[
+            str | None, typer.Option(metavar="NAME", help="Accept the licence of NAME (for scripts).")
+        ] = None,
+        repin: Annotated[
+            bool, typer.Option("--repin", help="Trust the file as it is now, though it differs from the first one.")
+        ] = False,
+    ) -> None:
+        """Downloads weights, verifies them and prints where they are.
+
+        A download that was cut, stopped or ran out of room goes on where it ended. Nothing is downloaded twice.
+        """
+        from obs_portrait.checkpoints.catalog import lookup, present
+
+        entry = lookup(name)
+        path = None if repin else present(entry)
+        if path is None:
+            _licence(entry, accept_licence)
+            path = _pull(entry, repin)
+        typer.echo(path)
+
+    @group.command()
+    def verify(
+        name: Annotated[str | None, typer.Argument(help="Only these weights (default: all that are here).")] = None,
+    ) -> None:
+        """Checks size and hash of what is here. Ends with exit status 1 if anything is wrong."""
+        from obs_portrait.checkpoints.catalog import load_catalog, lookup
+
+        rows = [_row(entry) for entry in ([lookup(name)] if name else load_catalog().values())]
+        here = [row for row in rows if row["state"] != "missing"]
+        for row in here:
+            typer.echo(f"{row['name']}: {row['problem'] or 'ok'}")
+        if name and not here:
+            raise CheckpointError(f"The weights '{rows[0]['name']}' are not on this machine.")
+        if any(row["problem"] for row in rows):
+            raise typer.Exit(1)
+
+    @group.command(no_args_is_help=True)
+    def path(name: _Name) -> None:
+        """Prints where weights are (verified); for scripts."""
+        from obs_portrait.checkpoints.catalog import locate, lookup
+
+        typer.echo(locate(lookup(name).name))
+
+    @group.command(no_args_is_help=True)
+    def convert(
+        source: Annotated[str, typer.Argument(metavar="SRC", help="A .pth.tar file, or the name of weights.")],
+        target: Annotated[
+            Path | None, typer.Argument(metavar="[DST]", help="Default: SRC with .safetensors in place of .pth.tar.")
+        ] = None,
+        *,
+        force: Annotated[bool, typer.Option("--force", "-f", help="Replace DST if it is there already.")] = False,
+    ) -> None:
+        """Writes a checkpoint of the first-order motion model as .safetensors: smaller, and faster to load."""
+        from obs_portrait.media.files import check_output
+
+        if importlib.util.find_spec("torch") is None:
+            raise CheckpointError("Converting needs PyTorch. Type: pip install 'obs-portrait[neural]'")
+        src = _source(source)
+        dst = target or src.with_name(
+            src.name.removesuffix(".tar").removesuffix(".pth").removesuffix(".pt") + ".safetensors"
+        )
+        if dst.suffix.lower() != ".safetensors":
+            raise typer.BadParameter(f"'{dst}' does not end in .safetensors.", param_hint="DST")
+        check_output(dst, force)
+        import_module("obs_portrait.face.fomm").convert(src, dst)
+        typer.echo(dst)
+
+
+def _source(text: str) -> Path:
+    """A file if there is one, else the weights of that name."""
+    from obs_portrait.checkpoints.catalog import locate, lookup
+
+    path = Path(text)
+    if path.exists() or path.suffix or len(path.parts) > 1:
+        if not path.is_file():
+            raise CheckpointError(f"{path}: there is no such file.")
+        return path
+    return locate(lookup(text).name)
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    """What `list --json` says of one row. "state": "here", "wrong", "partly" or "missing"."""
+    from obs_portrait.checkpoints.catalog import carried, present
+    from obs_portrait.checkpoints.licences import accepted
+    from obs_portrait.checkpoints.pull import partial
+
+    path: Path | None = None
+    problem: str | None = None
+    try:
+        path = present(entry)
+        state = "here" if path else "missing"
+    except CheckpointError as error:
+        state, problem = "wrong", str(error)
+    done, total = partial(entry)
+    if state == "missing" and done:
+        state = "partly"
+    return {
+        "name": entry.name,
+        "description": entry.description,
+        "family": entry.family,
+        "state": state,
+        "problem": problem,
+        "path": str(path) if path else None,
+        "package": entry.package if carried(entry) else None,
+        "size": entry.size,
+        "limit": entry.limit,
+        "kept": done if state == "partly" else None,
+        "total": total,
+        "licence": entry.licence,
+        "commercial": entry.commercial,
+        "accepted": accepted(entry),
+        "install": entry.install,
+        "urls": list(entry.urls),
+    }
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_edge=False)
+    for heading in ("weights", "what", "size", "licence", "here"):
+        plain = heading in ("weights", "size")
+        table.add_column(heading, justify="right" if heading == "size" else "left", overflow="fold", no_wrap=plain)
+    for row in rows:
+        licence = row["licence"] if row["commercial"] else f"{row['licence']} [yellow]not for commercial use[/yellow]"
+        size = f"{row['size'] / 1e6:,.0f} MB" if row["size"] else f"< {row['limit'] / 1e6:,.0f} MB"
+        table.add_row(row["name"], row["description"], size, licence, _here(row))
+    Console().print(table)
+
+
+def _here(row: dict[str, Any]) -> str:
+    if row["state"] == "here":
+        return "[green]yes[/green]" + (f", in {row['package']}" if row["package"] else "")
+    if row["state"] == "wrong":
+        return "[red]wrong[/red], see verify"
+    if row["state"] == "partly":
+        return f"partly, {row['kept'] / 1e6:,.0f} MB" + (f" of {row['total'] / 1e6:,.0f}" if row["total"] else "")
+    return "no" if row["urls"] else f"no: pip install '{row['install']}'".replace("[", r"\[")
+
+
+def _licence(entry: Entry, told: str | None) -> None:
+    """Shows the licence and asks once; `told` is what --accept-licence says."""
+    from obs_portrait.checkpoints.licences import accept, accepted, describe
+
+    if not entry.urls or accepted(entry):
+        return
+    typer.echo(describe(entry), err=True)
+    if told is not None:
+        if told.lower().replace("-", "_") not in (entry.name, entry.licence.lower().replace("-", "_")):
+            raise typer.BadParameter(f"'{told}' is not '{entry.name}'.", param_hint="--accept-licence")
+    elif not sys.stdin.isatty():
+        raise CheckpointError(f"Nobody is here to accept the licence; add: --accept-licence {entry.name}")
+    elif not typer.confirm("Accept this licence?", err=True):
+        raise CheckpointError(f"The licence of '{entry.name}' was not accepted; nothing was downloaded.")
+    accept(entry)
+
+
+def _pull(entry: Entry, repin: bool) -> Path:
+    """Downloads behind a progress bar on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from obs_portrait.checkpoints.pull import partial, pull
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(entry.name, total=entry.size)
+        try:
+            return pull(
+                entry,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+                trying=lambda host: bar.update(task, description=f"{entry.name} from {host}"),
+                waiting=lambda: bar.update(
+                    task, description=f"{entry.name}: another obs-portrait downloads it, waiting"
+                ),
+                repin=repin,
+            )
+        except KeyboardInterrupt:
+            bar.stop()
+            done, total = partial(entry)
+            if done:
+                whole = f" of {total / 1e6:,.0f}" if total else ""
+                typer.echo(f"{done / 1e6:,.1f}{whole} MB are kept; type the same again to go on.", err=True)
+            raise
