@@ -1,0 +1,94 @@
+"""The OpenAPI 3.1 schema, made from the table of operations."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from daemon.control.operations import OPERATIONS, Operation
+from obs_portrait import __version__
+
+__all__ = ["ERRORS", "schema"]
+
+ERRORS = {
+    400: "Not a request of this API.",
+    401: "The token is missing or wrong.",
+    403: "Not from this computer's own programs: a foreign Host or Origin.",
+    404: "There is nothing at this address.",
+    405: "Not with this method.",
+    408: "The body did not come in time.",
+    409: "The daemon refuses, and says why.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    422: "The body has not the entries that are needed.",
+    429: "Too many requests.",
+    500: "The daemon failed at this.",
+    503: "The daemon does not answer in time, or is busy.",
+}
+"""Status -> what it means. Every error is {"error": "one sentence"}."""
+_REF = "#/components/schemas/{model}"
+
+
+def _of(shape: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(the shape's schema, the definitions that it refers to)."""
+    made = TypeAdapter(shape).json_schema(ref_template=_REF)
+    return made, made.pop("$defs", {})
+
+
+def _operation(row: Operation, shapes: dict[str, Any]) -> dict[str, Any]:
+    answer, defined = _of(row.answer)
+    name = answer.get("title", row.answer.__name__)
+    shapes.update({**defined, name: answer})
+    errors = {
+        str(status): {
+            "description": text,
+            "content": {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}},
+        }
+        for status, text in ERRORS.items()
+        if status not in {404, 405}
+    }
+    described: dict[str, Any] = {
+        "operationId": row.id,
+        "summary": row.summary,
+        "responses": {
+            "200": {
+                "description": "As asked.",
+                "content": {"application/json": {"schema": {"$ref": _REF.format(model=name)}}},
+            },
+            **errors,
+        },
+    }
+    if row.body is not None:
+        body, defined = _of(row.body)
+        shapes.update(defined)
+        described["requestBody"] = {"required": "required" in body, "content": {"application/json": {"schema": body}}}
+    return described
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The whole document; do not change it."""
+    shapes: dict[str, Any] = {
+        "Error": {
+            "type": "object",
+            "required": ["error"],
+            "properties": {"error": {"type": "string", "description": "One sentence: what is wrong, and what to do."}},
+        }
+    }
+    paths: dict[str, Any] = {}
+    for row in OPERATIONS:
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, shapes)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "OBS Portrait",
+            "version": __version__,
+            "description": "The local control API of the running daemon. Address and token are in control.json; "
+            "changes of the status are pushed over the WebSocket /v1/events.",
+        },
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {"schemas": shapes, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }

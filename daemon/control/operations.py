@@ -1,0 +1,140 @@
+"""The API's operations, one row each. Routes, checks of bodies and the OpenAPI schema are all made from this table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from daemon.control.stage import Binding, ClipAction, ClipResult, Persona, Stage, Status
+from obs_portrait import __version__
+
+__all__ = ["OPERATIONS", "Operation"]
+
+_SHORT, _CLIP = 3.0, 30.0
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Nothing(_Body):
+    """No entries."""
+
+
+class _Switch(_Body):
+    persona: str = Field(min_length=1, max_length=300)
+
+
+class _Panic(_Body):
+    on: bool = True
+
+
+class _Clip(_Body):
+    action: ClipAction = "save"
+
+
+class _Bind(_Body):
+    scene: str = Field(min_length=1, max_length=1000)
+    persona: str | None = Field(max_length=300)
+
+
+class About(BaseModel):
+    """What answers here."""
+
+    name: str = "OBS Portrait"
+    version: str = __version__
+    api: int = 1
+
+
+class Done(BaseModel):
+    """It is done, or under way."""
+
+    ok: bool = True
+
+
+class Personas(BaseModel):
+    """All personas, in the order of their keys."""
+
+    personas: list[Persona]
+
+
+class Scenes(BaseModel):
+    """OBS's scenes in their order."""
+
+    scenes: list[str]
+
+
+class Bindings(BaseModel):
+    """The scene rules in the order in which they are tried."""
+
+    bindings: list[Binding]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing that can be asked for.
+
+    call: (stage, checked body) -> the answer's JSON object; runs in a thread and may block. answer: its shape, for the
+    schema. timeout: s after which the API answers 503. urgent: has threads and a rate of its own, so that it gets
+    through whatever else hangs or floods.
+    """
+
+    method: str
+    path: str
+    summary: str
+    call: Callable[[Stage, Any], Any]
+    answer: Any
+    body: type[BaseModel] | None = None
+    timeout: float = _SHORT
+    urgent: bool = False
+
+    @property
+    def id(self) -> str:
+        """For the schema and log lines: "get-status"."""
+        return f"{self.method.lower()}-{self.path.removeprefix('/v1').strip('/') or 'about'}"
+
+
+def _done(act: Callable[[Stage, Any], None]) -> Callable[[Stage, Any], dict[str, bool]]:
+    def call(stage: Stage, body: Any) -> dict[str, bool]:
+        act(stage, body)
+        return {"ok": True}
+
+    return call
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("GET", "/v1", "What answers here.", lambda stage, body: About().model_dump(), About),
+    Operation("GET", "/v1/status", "What happens now.", lambda stage, body: stage.status(), Status),
+    Operation(
+        "GET", "/v1/personas", "Who one can become.", lambda stage, body: {"personas": stage.personas()}, Personas
+    ),
+    Operation(
+        "POST", "/v1/switch", "Become a persona; holds until the next scene change.",
+        _done(lambda stage, body: stage.switch(body.persona)), Done, _Switch,
+    ),
+    Operation(
+        "POST", "/v1/calibrate", "Take the neutral reference frame anew.",
+        _done(lambda stage, body: stage.calibrate()), Done, _Nothing, timeout=10.0,
+    ),
+    Operation(
+        "POST", "/v1/search", "Begin or end the search for a better reference frame.",
+        _done(lambda stage, body: stage.search_reference()), Done, _Nothing,
+    ),
+    Operation(
+        "POST", "/v1/panic", "Card and silence at once, or back to the persona.",
+        _done(lambda stage, body: stage.panic(body.on)), Done, _Panic, urgent=True,
+    ),
+    Operation(
+        "POST", "/v1/clip", "Save, start, stop or tell of a clip.",
+        lambda stage, body: stage.clip(body.action), ClipResult, _Clip, timeout=_CLIP,
+    ),
+    Operation("GET", "/v1/scenes", "OBS's scenes.", lambda stage, body: {"scenes": stage.scenes()}, Scenes),
+    Operation("GET", "/v1/bindings", "The scene rules.", lambda stage, body: {"bindings": stage.bindings()}, Bindings),
+    Operation(
+        "PUT", "/v1/bindings", "Bind exactly one scene to a persona, or take its rule away (null).",
+        _done(lambda stage, body: stage.bind(body.scene, body.persona)), Done, _Bind,
+    ),
+)  # fmt: skip

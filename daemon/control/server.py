@@ -1,0 +1,184 @@
+"""`ControlServer`: the control API in a thread of the daemon, on loopback alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from daemon.control.app import ControlApp
+from daemon.control.instance import InstanceLock
+from daemon.control.stage import Stage
+from daemon.control.token import control_file, new_token, publish, running, withdraw
+from obs_portrait.errors import ControlError
+
+__all__ = ["ControlServer"]
+
+_PATIENCE_S: Final = 10.0
+_START_S: Final = 15.0
+
+
+class _Protocol(H11Protocol):
+    """Closes a connection on which no request begins for 10 to 20 s, however slowly bytes drip in."""
+
+    _last: object = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(_PATIENCE_S, self._look)
+
+    def _look(self) -> None:
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:  # a WebSocket by now
+            return
+        if self._last is self.cycle and (self.cycle is None or self.cycle.response_complete):
+            self.transport.abort()
+            return
+        self._last = self.cycle
+        self.loop.call_later(_PATIENCE_S, self._look)
+
+
+class ControlServer:
+    """Serves a stage from `start` to `stop`, and tells where in control.json. Runs once.
+
+    One daemon a user: `start` refuses while another one runs. uvicorn runs outside the main thread and touches no
+    signal handler.
+    """
+
+    def __init__(self, stage: Stage, *, port: int = 0, path: Path | None = None, timeout: float | None = None) -> None:
+        """port: 0 takes any that is free. path: of control.json. timeout: overrides every operation's own, in s."""
+        self._stage, self._wanted, self._timeout = stage, port, timeout
+        self._path = path if path is not None else control_file()
+        self._lock = InstanceLock(self._path.with_name("daemon.lock"))
+        self._token = new_token()
+        self._app: ControlApp | None = None
+        self._server: uvicorn.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._up = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="control api", daemon=True)
+        self._socket: socket.socket | None = None
+        self.port = 0
+        """The port that is served, once it is."""
+
+    def __repr__(self) -> str:
+        return f"ControlServer(port={self.port})"
+
+    @property
+    def url(self) -> str:
+        """ "http://127.0.0.1:PORT"."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Returns when requests are served. Raises `ControlError` if another daemon runs or the port is taken."""
+        if not self._lock.acquire():
+            pid = running(self._path)
+            raise ControlError(
+                f"OBS Portrait already runs{f' (process {pid})' if pid else ''}; `obs-portrait status` shows it."
+            )
+        try:
+            self._socket = _listen(self._wanted)
+            self.port = int(self._socket.getsockname()[1])
+            self._app = ControlApp(self._stage, self._token, self.port, timeout=self._timeout)
+            self._server = uvicorn.Server(_config(self._app))
+            self._thread.start()
+            if not self._up.wait(_START_S):
+                raise ControlError(f"The control API did not start within {_START_S:.0f} s.")
+            publish(self._path, self.url, self._token)
+        except BaseException:
+            self.stop()
+            raise
+
+    def notify(self) -> None:
+        """Something changed: listeners of /v1/events are told at once. From any thread."""
+        app, loop = self._app, self._loop
+        if app is not None and loop is not None:
+            with contextlib.suppress(RuntimeError):  # it stops at this moment
+                loop.call_soon_threadsafe(app.events.poke)
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Ends it; calls that hang are left behind. May be called twice, and without `start`."""
+        withdraw(self._path, self._token)
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        if self._socket is not None:
+            self._socket.close()
+        if self._app is not None:
+            self._app.close()
+        self._lock.release()
+
+    def _run(self) -> None:
+        server, listening = self._server, self._socket
+        if server is None or listening is None:
+            return
+
+        async def serve() -> None:
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._watch_start, server)
+            await server.serve(sockets=[listening])
+
+        with asyncio.Runner() as runner:
+            runner.run(serve())
+
+    def _watch_start(self, server: uvicorn.Server) -> None:
+        if server.started:
+            self._up.set()
+        elif self._loop is not None:
+            self._loop.call_later(0.01, self._watch_start, server)
+
+    def __enter__(self) -> ControlServer:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _config(app: ControlApp) -> uvicorn.Config:
+    options: dict[str, Any] = {
+        "http": _Protocol,
+        "ws": "wsproto",
+        "loop": "asyncio",
+        "lifespan": "off",
+        "interface": "asgi3",
+        "log_config": None,
+        "log_level": "error",
+        "access_log": False,
+        "proxy_headers": False,
+        "server_header": False,
+        "date_header": False,
+        "limit_concurrency": 200,
+        "timeout_keep_alive": 10,
+        "timeout_graceful_shutdown": 1,
+        "ws_max_size": 4096,
+        "ws_per_message_deflate": False,
+        "ws_ping_interval": 10.0,
+        "ws_ping_timeout": 10.0,
+        "h11_max_incomplete_event_size": 16 * 1024,
+    }
+    return uvicorn.Config(app.asgi, **options)
+
+
+def _listen(port: int) -> socket.socket:
+    """A listening socket on 127.0.0.1. Raises `ControlError`."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "win32":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        why = getattr(error, "strerror", None) or error
+        raise ControlError(
+            f"The control API cannot use port {port} ({why}); give it another one, or 0 for any."
+        ) from error
+    return listening
