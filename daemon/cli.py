@@ -21,7 +21,19 @@ app = typer.Typer(
 )
 
 # Command modules import heavy libraries inside their functions only, so that --help stays instant.
-COMMANDS = ("demo", "render", "run", "profiles", "crop", "voice", "evaluate", "checkpoints", "bench", "doctor")
+COMMANDS = (
+    "demo",
+    "render",
+    "run",
+    "remote",
+    "profiles",
+    "crop",
+    "voice",
+    "evaluate",
+    "checkpoints",
+    "bench",
+    "doctor",
+)
 
 
 def _version(show: bool) -> None:

@@ -1,4 +1,4 @@
-"""`ControlClient`: a program's way to the running daemon. The standard library alone, so that a key's command is quick."""
+"""`ControlClient`: a program's way to the running daemon, with the standard library alone: a key's command is quick."""
 
 from __future__ import annotations
 
