@@ -29,6 +29,11 @@ APP = "obs-portrait"
 LARGEST_ANSWER = 1 << 20
 _SLICE_S = 0.2
 """A blocking call lasts no longer, so that a worker that shall stop does."""
+_TOO_OLD_S = 5.0
+"""A switch that could not be carried out for so long would come as a surprise."""
+_ALL_S = 10.0
+_NEVER = float("-inf")
+_ROOM = 15
 _URL = re.compile(r"http://127\.0\.0\.1:([0-9]{1,5})")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
 
@@ -209,21 +214,26 @@ def _answer(received: bytes) -> Json:
 
 
 class State(NamedTuple):
-    """What the worker knows. `problem`: why there is no daemon, or what the last order came to; a sentence or ""."""
+    """What the worker knows.
+
+    connected: the daemon answered the last time. problem: why it did not, or what went wrong with the last order; a
+    sentence or "". status: the daemon's own (`daemon.control.stage.Status`), empty without one. bindings: scene ->
+    persona, exact names and globs. revision: grows with every change of personas or bindings.
+    """
 
     connected: bool
     problem: str
     status: Json
     personas: Tuple[str, ...]
-    bindings: Tuple[Tuple[str, Optional[str]], ...]
+    bindings: Dict[str, Optional[str]]
     revision: int
-    """Grows with every change of personas or bindings."""
 
 
 class Order(NamedTuple):
     """A request that changes something. A later order of the same `kind` replaces one that still waits."""
 
     kind: str
+    method: str
     path: str
     body: Json
     timeout: float
@@ -244,8 +254,9 @@ class Link:
         self._thread = threading.Thread(target=self._run, name="obs-portrait link")
         self._thread.daemon = True
         self._known: Optional[Endpoint] = None
-        self._asked = 0.0
-        self.state = State(False, "OBS Portrait has not been looked for yet.", {}, (), (), 0)
+        self._all_at = _NEVER
+        self._hurry = False
+        self.state = State(False, "OBS Portrait has not been looked for yet.", {}, (), {}, 0)
 
     def start(self) -> None:
         """Begins to look for the daemon."""
@@ -260,18 +271,18 @@ class Link:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def order(self, kind: str, path: str, body: Optional[Json] = None, timeout: float = 3.0) -> None:
-        """POSTs later, from the thread. `kind` "panic" goes before all others and is never too old."""
-        new = Order(kind, path, body or {}, timeout, time.monotonic())
+    def order(self, kind: str, path: str, body: Json, timeout: float = 4.0, method: str = "POST") -> None:
+        """Asks for a change, soon, from the thread. `kind` "panic" goes before all others and is never too old."""
+        new = Order(kind, method, path, body, timeout, time.monotonic())
         with self._wake:
-            kept = [order for order in self._orders if order.kind != kind][-15:]
+            kept = [order for order in self._orders if order.kind != kind][-_ROOM:]
             self._orders = [new, *kept] if kind == "panic" else [*kept, new]
             self._wake.notify_all()
 
     def refresh(self) -> None:
         """Asks for everything anew, soon."""
         with self._wake:
-            self._asked = 0.0
+            self._hurry = True
             self._wake.notify_all()
 
     # ---- the thread ----------------------------------------------------------------------------------------------
@@ -280,56 +291,62 @@ class Link:
         pause = 0.0
         while not self._stop.is_set():
             with self._wake:
-                if not self._orders and pause:
+                if pause and not self._orders and not self._hurry:
                     self._wake.wait(pause)
                 orders, self._orders = self._orders, []
+                if self._hurry:
+                    self._hurry, self._all_at = False, _NEVER
             if self._stop.is_set():
                 return
-            fine = self._turn(orders)
-            pause = self._poll if fine else min(self._away, max(self._poll, pause * 1.5))
+            pause = self._poll if self._turn(orders) else min(self._away, max(self._poll, pause * 1.5))
 
     def _turn(self, orders: Sequence[Order]) -> bool:
+        """Carries out orders and looks at the daemon; whether it answers. Never raises."""
         try:
             endpoint = find_endpoint(self._folders)
-            said = ""
+            problem = None
             for order in orders:
-                said = self._carry_out(endpoint, order) or said
-            self._look(endpoint, said)
+                problem = self._carry_out(endpoint, order)
+            self._look(endpoint, problem)
         except UnreachableError as error:
             self._known = None
             self.state = self.state._replace(connected=False, problem=str(error), status={})
             return False
         except RefusedError as error:
-            self.state = self.state._replace(connected=True, problem=str(error))
-        except Exception as error:  # whatever it is, the thread goes on: OBS would not tell anybody that it ended
+            self.state = self.state._replace(problem=str(error))
+        except Exception as error:  # whatever it is, the thread goes on: OBS would tell nobody that it ended
             self.state = self.state._replace(problem=f"OBS Portrait's script failed ({error!r}).")
             return False
         return True
 
     def _carry_out(self, endpoint: Endpoint, order: Order) -> str:
-        if order.kind != "panic" and time.monotonic() - order.born > 5.0:
+        """What went wrong, or ""."""
+        if order.kind != "panic" and time.monotonic() - order.born > _TOO_OLD_S:
             return f"OBS Portrait was away when '{order.kind}' was asked for; ask again."
         try:
-            exchange(endpoint, "POST", order.path, order.body, order.timeout, self._stop)
+            exchange(endpoint, order.method, order.path, order.body, order.timeout, self._stop)
         except RefusedError as error:
             return str(error)
+        finally:
+            if order.method == "PUT":
+                self._all_at = _NEVER
         return ""
 
-    def _look(self, endpoint: Endpoint, said: str) -> None:
+    def _look(self, endpoint: Endpoint, problem: Optional[str]) -> None:
+        """Replaces the state. problem: None keeps the one of the last order, unless this is another daemon."""
+        state = self.state
+        if problem is None:
+            problem = state.problem if state.connected and endpoint == self._known else ""
         status = exchange(endpoint, "GET", "/v1/status", stop=self._stop)
-        state = self.state._replace(connected=True, status=status, problem=said or self.state.problem)
-        if not said and (not self.state.connected or endpoint != self._known):
-            state = state._replace(problem="")
-        now = time.monotonic()
-        if endpoint != self._known or now - self._asked > 10.0:
-            answer = exchange(endpoint, "GET", "/v1/personas", stop=self._stop)
-            personas = tuple(name for name in _column(answer, "personas", "name"))
-            answer = exchange(endpoint, "GET", "/v1/bindings", stop=self._stop)
-            scenes = _column(answer, "bindings", "scene")
-            bound = tuple(zip(scenes, _column(answer, "bindings", "persona", optional=True)))
-            if (personas, bound) != (state.personas, state.bindings):
-                state = state._replace(personas=personas, bindings=bound, revision=state.revision + 1)
-            self._asked = now
+        state = state._replace(connected=True, status=status, problem=problem)
+        if endpoint != self._known or time.monotonic() - self._all_at > _ALL_S:
+            personas = tuple(_column(exchange(endpoint, "GET", "/v1/personas", stop=self._stop), "personas", "name"))
+            rows = exchange(endpoint, "GET", "/v1/bindings", stop=self._stop)
+            scenes, bound = _column(rows, "bindings", "scene"), _column(rows, "bindings", "persona", optional=True)
+            bindings = dict(reversed(list(zip(scenes, bound))))  # the first rule for a scene is the one that holds
+            if (personas, bindings) != (state.personas, state.bindings):
+                state = state._replace(personas=personas, bindings=bindings, revision=state.revision + 1)
+            self._all_at = time.monotonic()
         self._known = endpoint
         self.state = state
 
