@@ -98,7 +98,7 @@ def register(app: typer.Typer) -> None:
         """Writes a checkpoint of the first-order motion model as .safetensors: smaller, and faster to load."""
         from obs_portrait.media.files import check_output
 
-        if importlib.util.find_spec("torch") is None:
+        if not _has_torch():
             raise CheckpointError("Converting needs PyTorch. Type: pip install 'obs-portrait[neural]'")
         src = _source(source)
         dst = target or src.with_name(
@@ -109,6 +109,14 @@ def register(app: typer.Typer) -> None:
         check_output(dst, force)
         import_module("obs_portrait.face.fomm").convert(src, dst)
         typer.echo(dst)
+
+
+def _has_torch() -> bool:
+    return importlib.util.find_spec("torch") is not None
+
+
+def _terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _source(text: str) -> Path:
@@ -163,24 +171,28 @@ def _show(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from obs_portrait.checkpoints.digests import megabytes
+
     table = Table(show_edge=False)
     for heading in ("weights", "what", "size", "licence", "here"):
         plain = heading in ("weights", "size")
         table.add_column(heading, justify="right" if heading == "size" else "left", overflow="fold", no_wrap=plain)
     for row in rows:
         licence = row["licence"] if row["commercial"] else f"{row['licence']} [yellow]not for commercial use[/yellow]"
-        size = f"{row['size'] / 1e6:,.0f} MB" if row["size"] else f"< {row['limit'] / 1e6:,.0f} MB"
+        size = megabytes(row["size"]) if row["size"] else f"< {megabytes(row['limit'])}"
         table.add_row(row["name"], row["description"], size, licence, _here(row))
     Console().print(table)
 
 
 def _here(row: dict[str, Any]) -> str:
+    from obs_portrait.checkpoints.digests import megabytes
+
     if row["state"] == "here":
         return "[green]yes[/green]" + (f", in {row['package']}" if row["package"] else "")
     if row["state"] == "wrong":
         return "[red]wrong[/red], see verify"
     if row["state"] == "partly":
-        return f"partly, {row['kept'] / 1e6:,.0f} MB" + (f" of {row['total'] / 1e6:,.0f}" if row["total"] else "")
+        return f"partly, {megabytes(row['kept'])}" + (f" of {megabytes(row['total'])}" if row["total"] else "")
     return "no" if row["urls"] else f"no: pip install '{row['install']}'".replace("[", r"\[")
 
 
@@ -194,7 +206,7 @@ def _licence(entry: Entry, told: str | None) -> None:
     if told is not None:
         if told.lower().replace("-", "_") not in (entry.name, entry.licence.lower().replace("-", "_")):
             raise typer.BadParameter(f"'{told}' is not '{entry.name}'.", param_hint="--accept-licence")
-    elif not sys.stdin.isatty():
+    elif not _terminal():
         raise CheckpointError(f"Nobody is here to accept the licence; add: --accept-licence {entry.name}")
     elif not typer.confirm("Accept this licence?", err=True):
         raise CheckpointError(f"The licence of '{entry.name}' was not accepted; nothing was downloaded.")
@@ -206,6 +218,7 @@ def _pull(entry: Entry, repin: bool) -> Path:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+    from obs_portrait.checkpoints.digests import megabytes
     from obs_portrait.checkpoints.pull import partial, pull
 
     console = Console(stderr=True)
@@ -216,7 +229,7 @@ def _pull(entry: Entry, repin: bool) -> Path:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(entry.name, total=entry.size)
         try:
             return pull(
@@ -232,6 +245,6 @@ def _pull(entry: Entry, repin: bool) -> Path:
             bar.stop()
             done, total = partial(entry)
             if done:
-                whole = f" of {total / 1e6:,.0f}" if total else ""
-                typer.echo(f"{done / 1e6:,.1f}{whole} MB are kept; type the same again to go on.", err=True)
+                whole = f" of {megabytes(total)}" if total else ""
+                typer.echo(f"{megabytes(done)}{whole} are kept; type the same again to go on.", err=True)
             raise

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from obs_portrait import resources
 from obs_portrait.checkpoints import pins
-from obs_portrait.checkpoints.digests import digests
+from obs_portrait.checkpoints.digests import LABELS, digests
 from obs_portrait.errors import CheckpointError
 from obs_portrait.folders import weights_dir
 
@@ -151,10 +151,9 @@ def verify(path: Path, entry: Entry) -> None:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}).") from error
     for algorithm, wanted in entry.hashes.items():
         if found[algorithm] != wanted:
-            label = {"sha256": "SHA-256", "md5": "MD5"}[algorithm]
             raise CheckpointError(
-                f"{path}: {label} is {found[algorithm][:16]}…, {entry.name} has {wanted[:16]}…; the file was changed "
-                f"and is not loaded. {remedy}"
+                f"{path}: {LABELS[algorithm]} is {found[algorithm][:16]}…, {entry.name} has {wanted[:16]}…; the file "
+                f"was changed and is not loaded. {remedy}"
             )
     if pin is not None and found["sha256"] != pin.sha256:
         raise CheckpointError(

@@ -1,4 +1,4 @@
-"""Hashes of files that may be larger than memory."""
+"""Hashes and sizes of files that may be larger than memory."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-__all__ = ["digests"]
+__all__ = ["LABELS", "digests", "megabytes"]
 
+LABELS: Final = {"sha256": "SHA-256", "md5": "MD5"}
+"""What people call these algorithms."""
 _BLOCK: Final = 1 << 20
 
 
@@ -23,3 +25,8 @@ def digests(path: Path, algorithms: Iterable[str]) -> dict[str, str]:
                 for one in running.values():
                     one.update(block)
     return {name: one.hexdigest() for name, one in running.items()}
+
+
+def megabytes(size: int) -> str:
+    """A size in bytes for people, in millions of them: "0.4 MB", "228 MB"."""
+    return f"{size / 1e6:,.0f} MB" if size >= 10_000_000 else f"{size / 1e6:.1f} MB"

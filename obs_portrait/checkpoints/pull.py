@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from obs_portrait.checkpoints import pins
 from obs_portrait.checkpoints.catalog import Entry, locate, place, present
-from obs_portrait.checkpoints.digests import digests
+from obs_portrait.checkpoints.digests import LABELS, digests, megabytes
 from obs_portrait.checkpoints.filelock import locked
 from obs_portrait.checkpoints.licences import accepted
 from obs_portrait.checkpoints.part import Part
@@ -110,7 +110,7 @@ def _download(
         if entry.sha256 is None:
             pins.pin(target, url)
         return
-    kept = f" {part.size() / 1e6:,.0f} MB are kept; type the same again to go on." if part.size() else ""
+    kept = f" {megabytes(part.size())} are kept; type the same again to go on." if part.size() else ""
     raise CheckpointError(f"{entry.name} could not be downloaded: {'; '.join(reasons)}.{kept}")
 
 
@@ -136,7 +136,7 @@ def _wrong(entry: Entry, path: Path, target: Path, repin: bool) -> str | None:
     found = digests(path, {*entry.hashes, *(("sha256",) if pin else ())})
     for algorithm, wanted in entry.hashes.items():
         if found[algorithm] != wanted:
-            return f"its file has {algorithm.upper()} {found[algorithm][:16]}… where {wanted[:16]}… is known"
+            return f"its file has {LABELS[algorithm]} {found[algorithm][:16]}… where {wanted[:16]}… is known"
     if pin is not None and found["sha256"] != pin.sha256:
         return (
             f"its file has SHA-256 {found['sha256'][:16]}…, another than the one that was pinned on {pin.date} "

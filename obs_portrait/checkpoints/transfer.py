@@ -14,6 +14,7 @@ from io import RawIOBase
 from typing import Final
 
 from obs_portrait.checkpoints.catalog import Entry
+from obs_portrait.checkpoints.digests import megabytes
 from obs_portrait.checkpoints.part import Part, State
 from obs_portrait.checkpoints.web import TIMEOUT_S, AddressError, request, why
 from obs_portrait.errors import CheckpointError
@@ -75,8 +76,9 @@ def _once(entry: Entry, url: str, part: Part, timeout: float, progress: Progress
     with request(url, headers, entry.redirects, timeout) as answer:
         if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             whole = re.fullmatch(r"bytes \*/(\d+)", answer.headers.get("Content-Range", ""))
-            if whole and int(whole[1]) == have:
-                return True  # the last byte was here before the program ended
+            if whole and int(whole[1]) == have:  # the last byte was here before the program ended
+                _check_size(entry, have)
+                return True
             part.discard()
             raise AddressError("the file there is another one now", final=False)
         told = _told(answer, url, have)
@@ -87,7 +89,7 @@ def _once(entry: Entry, url: str, part: Part, timeout: float, progress: Progress
                 raise AddressError("the file there is another one now", final=False)
             part.begin(told)
             have = 0
-        _check_room(part, told.total, have)
+        _check_room(part, (told.total or entry.limit) - have)
         have = _write(entry, answer, part, have, told.total, progress)
     return have == (entry.size if told.total is None else told.total)
 
@@ -130,19 +132,24 @@ def _check(entry: Entry, answer: http.client.HTTPResponse, total: int | None) ->
         raise AddressError(f"it sends the file in the coding '{coding}', which was not asked for")
     if total is None and entry.size is None:
         raise AddressError("it does not say how long the file is")
-    if entry.size is not None and total not in (None, entry.size):
+    if total is not None:
+        _check_size(entry, total)
+
+
+def _check_size(entry: Entry, total: int) -> None:
+    if entry.size is not None and total != entry.size:
         raise AddressError(f"its file has {total:,} bytes where {entry.size:,} are known")
-    if total is not None and total > entry.limit:
+    if total > entry.limit:
         raise AddressError(f"its file has {total:,} bytes, more than the {entry.limit:,} that are taken")
 
 
-def _check_room(part: Part, total: int | None, have: int) -> None:
+def _check_room(part: Part, missing: int) -> None:
     part.path.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(part.path.parent).free
-    if total is not None and total - have > free - SPARE:
+    if missing > free - SPARE:
         raise CheckpointError(
-            f"{part.path.parent}: there is no room; {(total - have) / 1e6:,.0f} MB and {SPARE / 1e6:.0f} MB to spare "
-            f"are needed, {free / 1e6:,.0f} MB are free. Make room, or name another folder in {WEIGHTS_VARIABLE}."
+            f"{part.path.parent}: there is no room; {megabytes(missing)} and {megabytes(SPARE)} to spare are needed, "
+            f"{megabytes(free)} are free. Make room, or name another folder in {WEIGHTS_VARIABLE}."
         )
 
 
@@ -156,7 +163,7 @@ def _write(
             if progress is not None:
                 progress(have, total)
             try:
-                block = answer.read(_BLOCK)
+                block = answer.read1(_BLOCK)  # what is there, without waiting for a whole block
             except (http.client.HTTPException, OSError) as error:
                 raise why(error) from error
             if not block:
@@ -178,7 +185,7 @@ def _append(file: RawIOBase, block: bytes, part: Part) -> int:
             if error.errno not in _FULL:
                 raise
             raise CheckpointError(
-                f"{part.path}: the disk is full after {part.size() / 1e6:,.0f} MB. Make room and type the same again: "
+                f"{part.path}: the disk is full after {megabytes(part.size())}. Make room and type the same again: "
                 "it goes on from there."
             ) from error
     return done

@@ -6,11 +6,11 @@ import http.client
 import ssl
 import urllib.error
 import urllib.request
+from functools import cache
 from http import HTTPStatus
+from importlib import metadata
 from typing import Final
 from urllib.parse import urljoin, urlsplit
-
-from obs_portrait import __version__
 
 __all__ = ["AddressError", "allowed", "request", "why"]
 
@@ -42,6 +42,14 @@ def allowed(start: str, target: str, redirects: tuple[str, ...]) -> str | None:
     return None
 
 
+@cache
+def _version() -> str:
+    try:
+        return metadata.version("obs-portrait")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
 def _opener(url: str) -> urllib.request.OpenerDirector:
     """Speaks http and https and nothing else (urllib's own would also read file: and ftp:), honours the proxy that the
     system names, and follows no redirect: that is `request`'s."""
@@ -61,7 +69,7 @@ def request(
 
     Raises `AddressError` for every other status, for a redirect that is not `allowed`, and if nobody answers.
     """
-    told = {"User-Agent": f"obs-portrait/{__version__}", "Accept-Encoding": "identity", **headers}
+    told = {"User-Agent": f"obs-portrait/{_version()}", "Accept-Encoding": "identity", **headers}
     place = url
     for _ in range(REDIRECTS + 1):
         try:

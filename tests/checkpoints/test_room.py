@@ -1,0 +1,97 @@
+"""Disks without room: told before the first byte, and when it happens on the way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from obs_portrait.checkpoints.catalog import place
+from obs_portrait.checkpoints.pull import partial, pull
+from obs_portrait.errors import CheckpointError
+from obs_portrait.folders import WEIGHTS_VARIABLE
+from tests.checkpoints.conftest import BODY, HURRY, Serve, entry
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A real file system of 512 kB that holds the weights."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("only root on Linux can mount a small disk: the fake disk tests this in part")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(folder))
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def fake_disk(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    """A disk that says it has so many bytes left."""
+    usage = shutil._ntuple_diskusage(10**12, 10**12 - free, free)
+    monkeypatch.setattr("obs_portrait.checkpoints.transfer.shutil.disk_usage", lambda folder: usage)
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_no_room_is_told_before_the_first_byte(site: Serve, small_disk: Path, tells: bool) -> None:
+    server = site(tells_length=tells)
+    row = entry(server)
+    with pytest.raises(CheckpointError, match=r"there is no room; 1\.0 MB and 67 MB to spare are needed, 0\.5 MB are"):
+        pull(row)
+    assert not partial(row)[0] and not place(row).exists()
+
+
+def test_a_disk_that_fills_up_on_the_way(site: Serve, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = site()
+    row = entry(server)
+    with monkeypatch.context() as patch:
+        fake_disk(patch, 10**10)
+        with pytest.raises(
+            CheckpointError, match=r"the disk is full after 0\.5 MB\. Make room and type the same again"
+        ):
+            pull(row)
+    kept = partial(row)[0]
+    assert 0 < kept <= 512 * 1024 and not place(row).exists()
+    subprocess.run(["mount", "-o", "remount,size=128m", str(small_disk)], check=True)
+    assert pull(row).read_bytes() == BODY
+    assert server.asked[-1]["Range"] == f"bytes={kept}-"
+
+
+def test_room_for_the_rest_is_enough(site: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    spare = 64 << 20
+    server = site(cuts=[600_000, 0, 0, 0])
+    row = entry(server, known=False)
+    fake_disk(monkeypatch, spare + len(BODY) - 1)
+    with pytest.raises(CheckpointError, match="there is no room"):
+        pull(row)
+    server.cuts[:] = [600_000, 0, 0, 0]
+    fake_disk(monkeypatch, spare + len(BODY))
+    with pytest.raises(CheckpointError, match="the connection was cut"):
+        pull(row, patience=HURRY)
+    fake_disk(monkeypatch, spare + len(BODY) - 600_000)
+    assert pull(row).read_bytes() == BODY
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_to(site: Serve, folders: Path) -> None:
+    folders.mkdir()
+    folders.chmod(0o500)
+    with pytest.raises(CheckpointError, match="Permission denied"):
+        pull(entry(site()))
+
+
+def test_a_file_where_the_folder_should_be(site: Serve, folders: Path) -> None:
+    folders.write_text("")
+    with pytest.raises(CheckpointError, match=str(folders)):
+        pull(entry(site()))
