@@ -135,7 +135,8 @@ class RealObs:
     @property
     def env(self) -> dict[str, str]:
         """The environment in which OBS runs; a program started with it sees the same display and sound server."""
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "DBUS_", "PULSE_"))}
+        strange = ("XDG_", "DBUS_", "PULSE_", "QT_")  # OpenCV sets QT_ variables when it is imported
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(strange)}
         runtime = self.folder / "runtime"
         return {
             **inherited,
@@ -277,7 +278,11 @@ class RealObs:
             self._display = None
 
     def __enter__(self) -> RealObs:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -60,6 +60,8 @@ class Cast:
 
     def add(self, persona: Any) -> None:
         """A persona that was not in the plan: both processes prepare it in the background."""
+        if persona.name in self.personas:
+            return
         self.personas[persona.name] = persona
         for path in self._knows:
             self._ask(path, persona.name)

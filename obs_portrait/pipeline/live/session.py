@@ -90,6 +90,7 @@ class LiveSession:
         self._epoch = 0
         self._first = {"video": True, "audio": True}
         self._stop_asked = False
+        self._wanted = self._cast.stage
         self._panic = False
         self._cover_number = 0
         self._done = False
@@ -105,6 +106,11 @@ class LiveSession:
     def personas(self) -> list[str]:
         """Names of the personas that are prepared or being prepared, in order; key 1 is the first."""
         return list(self._cast.personas)
+
+    @property
+    def persona(self) -> str:
+        """Name of the persona that is on stage, or that was asked for last and is about to be."""
+        return self._wanted
 
     def start(self, timeout: float = 180.0) -> None:
         """Starts both processes and waits until every persona is prepared and source and sinks are open.
@@ -133,6 +139,7 @@ class LiveSession:
             self._problems.pop(f"persona {name}", None)
             self._order(lambda: self._cast.add(profile))
         number = next(self._numbers)
+        self._wanted = name
         self._order(lambda: self._cast.switch(name, number))
         if timeout is None:
             return
@@ -143,6 +150,15 @@ class LiveSession:
             )
         if not fine or about in self._problems or self._done:
             raise PipelineError(self._problems.get(about, f"'{name}' was not on stage within {timeout:g} s."))
+
+    def prepare(self, persona: Any) -> None:
+        """Makes a persona ready in the background, so that a later `switch` to it is instant. Nothing happens if it is
+        ready or being prepared. Raises `ProfileError` if there is no such persona."""
+        name = persona if isinstance(persona, str) else persona.name
+        if name not in self._cast.personas:
+            profile = load(persona)
+            self._problems.pop(f"persona {profile.name}", None)
+            self._order(lambda: self._cast.add(profile))
 
     @property
     def cues(self) -> list[tuple[int, str]]:
@@ -257,6 +273,7 @@ class LiveSession:
             return
         other = next((name for name in self._cast.personas if not self._reveals(name)), None)
         if other is not None:
+            self._wanted = other
             self._cover_number = next(self._numbers)
             self._cast.switch(other, self._cover_number)
 
@@ -316,6 +333,8 @@ class LiveSession:
                 case Prepared(name, problem):
                     self._cast.prepared(keeper.name, name, problem)
                     if problem is not None:
+                        if self._wanted == name:
+                            self._wanted = self._cast.stage
                         self._tell(Notice(f"persona {name}", problem))
                 case Switched(_, _, number):
                     self._cast.switched(keeper.name, number)
@@ -337,7 +356,8 @@ class LiveSession:
         if what == "quit":
             self._done = True
         elif what == "persona" and 1 <= number <= len(self._cast.personas):
-            self._cast.switch(list(self._cast.personas)[number - 1], next(self._numbers))
+            self._wanted = list(self._cast.personas)[number - 1]
+            self._cast.switch(self._wanted, next(self._numbers))
 
     def _fell(self, keeper: Keeper, said: str) -> None:
         with self._changed:
