@@ -169,19 +169,17 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 def _show(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.markup import escape
 
     from obs_portrait.checkpoints.digests import megabytes
 
-    table = Table(show_edge=False)
-    for heading in ("weights", "what", "size", "licence", "here"):
-        plain = heading in ("weights", "size")
-        table.add_column(heading, justify="right" if heading == "size" else "left", overflow="fold", no_wrap=plain)
+    console = Console(highlight=False)
+    width = max(len(row["name"]) for row in rows)
     for row in rows:
-        licence = row["licence"] if row["commercial"] else f"{row['licence']} [yellow]not for commercial use[/yellow]"
         size = megabytes(row["size"]) if row["size"] else f"< {megabytes(row['limit'])}"
-        table.add_row(row["name"], row["description"], size, licence, _here(row))
-    Console().print(table)
+        licence = row["licence"] if row["commercial"] else f"[yellow]{row['licence']}, not for commercial use[/yellow]"
+        console.print(f"[bold]{row['name']:<{width}}[/bold] {size:>10}  {_here(row)}", soft_wrap=True)
+        console.print(f"  [dim]{escape(row['description'])}[/dim]; {licence}", soft_wrap=True)
 
 
 def _here(row: dict[str, Any]) -> str:

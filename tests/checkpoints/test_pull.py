@@ -303,13 +303,12 @@ def test_two_processes_download_once(site: Serve, folders: Path, known: str) -> 
     assert (folders / "thing" / "weights.bin").read_bytes() == BODY
 
 
-def test_a_killed_process_leaves_a_part_and_no_lock(site: Serve, folders: Path) -> None:
+def test_a_killed_process_leaves_a_part_and_no_lock(site: Serve) -> None:
     server = site(hold=500_000)
     with start(server.url, "pinned") as process:
         assert server.held.wait(60)
         row = entry(server, known=False)
-        part = folders / "thing" / "weights.bin.part"
-        while part.stat().st_size < 500_000 and process.poll() is None:
+        while partial(row)[0] < 500_000 and process.poll() is None:
             time.sleep(0.005)  # the bytes are on their way through the kernel
         process.kill()
         process.communicate(timeout=60)
