@@ -12,7 +12,6 @@ same points in both modes, so that the floor of AKD is the tracker's noise on th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -23,13 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from obs_portrait.errors import FaceError
-from obs_portrait.face.engine import FaceEngine, engine_class
 from obs_portrait.face.metrics import IRIS, LIPS, akd, face_box, l1, psnr, ssim
-from obs_portrait.face.settings import FaceSettings
+from obs_portrait.face.reenact import Progress, find_source, make_engine, reenact
 from obs_portrait.face.topology import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 from obs_portrait.face.tracker import FaceTracker
-from obs_portrait.face.types import Canvas, Observation, Portrait
-from obs_portrait.media.sources import open_video
+from obs_portrait.face.types import Canvas, Portrait
 from obs_portrait.media.types import CameraFrame
 
 __all__ = ["FIGURES", "Sheet", "align", "evaluate", "evaluate_video", "mean_figures"]
@@ -91,56 +88,6 @@ def _fit(picture: Picture, side: int) -> Picture:
     return out
 
 
-def _frames(video: Path) -> Iterator[CameraFrame]:
-    with open_video(str(video)) as source:
-        while (frame := source.read()) is not None:
-            yield frame
-
-
-def _source(video: Path, number: int) -> tuple[CameraFrame, Observation, Observation]:
-    """The source frame, its face as a portrait's ("image") and as a driver's ("video": the reference)."""
-    with FaceTracker("video") as driver, FaceTracker("image") as judge:
-        for frame in _frames(video):
-            observation = driver.track(frame.image, frame.captured_ns)
-            if frame.index == number:
-                portrait = judge.track(frame.image, 0)
-                if portrait is None:
-                    raise FaceError(f"{video}: frame {number} shows no face; name another one with --source-frame.")
-                return frame, portrait, observation or portrait
-    raise FaceError(f"{video}: there is no frame {number}; the first one is 0.")
-
-
-def _make_engine(
-    name: str, portrait: Portrait, reference: Observation, changes: dict[str, Any], canvas: Canvas
-) -> FaceEngine:
-    kind = engine_class(name)
-    if kind.reveals:
-        raise FaceError(f"The engine '{name}' shows the driver as it is; there is nothing to judge.")
-    if reason := kind.validate_environment():
-        raise FaceError(reason)
-    known = {"engine": name, "crop": "none", "smoothing": 0.0, "motion": "relative"}
-    settings: FaceSettings = kind.settings_model(**{**known, **changes})
-    engine = kind()
-    engine.prepare(portrait, settings, canvas)
-    engine.set_reference(reference)
-    return engine
-
-
-def _draw(
-    engine: FaceEngine, observation: Observation | None, frame: CameraFrame, last: Picture
-) -> tuple[Picture, bool]:
-    """The engine's picture; what the guard would hold (the last one) where there is no face or the engine fails."""
-    if observation is None:
-        return last, False
-    try:
-        out = engine.render(observation, frame if engine.needs_pixels else None)
-    except Exception:  # the contract: an engine may raise anything
-        return last, False
-    if out.shape != frame.image.shape:
-        raise FaceError(f"The engine '{engine.name}' draws {out.shape} where the canvas is {frame.image.shape}.")
-    return out, True
-
-
 class _Judge:
     """Scores pictures of one clip against their targets."""
 
@@ -195,7 +142,7 @@ def evaluate_video(
     step: int = 1,
     settings: dict[str, Any] | None = None,
     sheet: Sheet | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Self-reenactment of one clip.
 
@@ -208,29 +155,21 @@ def evaluate_video(
     """
     if step < 1 or source_frame < 0:
         raise FaceError("The step must be 1 or more, the source frame 0 or more.")
-    source, portrait, reference = _source(video, source_frame)
+    source, portrait, reference = find_source(video, source_frame)
     height, width = source.image.shape[:2]
-    worker = _make_engine(
+    worker = make_engine(
         engine, Portrait(source.image, portrait.landmarks, video.stem), reference, settings or {}, Canvas(width, height)
     )
     judge = _Judge(source, portrait.landmarks)
     held = 0
     try:
-        with FaceTracker("video") as driver, open_video(str(video)) as clip:
-            out = source.image
-            while (frame := clip.read()) is not None:
-                observation = driver.track(frame.image, frame.captured_ns)
-                if frame.image.shape != source.image.shape:
-                    raise FaceError(f"{video}: the picture changes size at frame {frame.index}; cut it there.")
-                # Engines may smooth over time, so they see every frame, scored or not.
-                out, drawn = _draw(worker, observation, frame, out)
-                if frame.index != source_frame and frame.index % step == 0:
-                    pictures = judge.score(frame.image, out)
-                    held += pictures is not None and not drawn
-                    if pictures is not None and sheet is not None:
-                        sheet.add(pictures)
-                if progress is not None:
-                    progress(frame.index + 1, clip.frame_count)
+        for seen in reenact(worker, video, source.image, progress):
+            frame = seen.frame
+            if frame.index != source_frame and frame.index % step == 0:
+                pictures = judge.score(frame.image, seen.picture)
+                held += pictures is not None and not seen.drawn
+                if pictures is not None and sheet is not None:
+                    sheet.add(pictures)
     finally:
         judge.close()
         worker.close()

@@ -1,7 +1,7 @@
-"""Figures of quality: how alike pictures are, how far landmarks lie apart, whether somebody is still the same person.
+"""Figures of quality: how alike pictures are, how far landmarks lie apart, whether a person stays the same.
 
-Defined as in Siarohin et al., First Order Motion Model for Image Animation, NeurIPS 2019, section 4 (L1, AKD, MKR, AED),
-with MediaPipe's 478 landmarks as the keypoints.
+Defined as in Siarohin et al., First Order Motion Model for Image Animation, NeurIPS 2019, section 4 (L1, AKD, MKR, AED;
+MKR there is "missing keypoint rate"), with MediaPipe's 478 landmarks as the keypoints.
 """
 
 from __future__ import annotations

@@ -34,9 +34,9 @@ def akd(a: Landmarks, b: Landmarks, width: int, height: int, subset: Sequence[in
 
 
 def mkr(truth: Sequence[bool], result: Sequence[bool]) -> float:
-    """Missing keypoint rate (Siarohin et al., 2019): the share of frames whose face is found in the ground truth but not
-    in the result. truth, result: whether a face was found, frame by frame. Our detector finds all landmarks of a face
-    or none, so that faces are counted here where the paper counts keypoints.
+    """Missing keypoint rate (Siarohin et al., 2019): the share of frames whose face is found in the ground truth but
+    not in the result. truth, result: whether a face was found, frame by frame. Our detector finds all landmarks of a
+    face or none, so that faces are counted here where the paper counts keypoints.
 
     Raises `FaceError` if the ground truth has no face at all.
     """

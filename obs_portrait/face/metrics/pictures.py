@@ -1,5 +1,5 @@
-"""How alike two pictures are: PSNR, SSIM, L1. Pictures are (H, W, 3) uint8 RGB of one size; every figure is a float, finite
-for every pair of pictures."""
+"""How alike two pictures are: PSNR, SSIM, L1. Pictures are (H, W, 3) uint8 RGB of one size; every figure is a float,
+finite for every pair of pictures."""
 
 from __future__ import annotations
 
