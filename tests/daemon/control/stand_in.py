@@ -12,7 +12,8 @@ __all__ = ["StageStandIn"]
 
 
 class StageStandIn:
-    """`asked`: (method, arguments) in order. While `hangs` is set (not cleared) every method but panic waits."""
+    """`asked`: (method, arguments) in order. While `go` is cleared every method but panic waits;
+    `entered`: one of them was called."""
 
     def __init__(self, *names: str) -> None:
         self.names = list(names or ("ada", "bronze", "ink"))
@@ -23,17 +24,22 @@ class StageStandIn:
         self.scene_names = ["Ada", "Bronze", "Ink", "Empty"]
         self.go = threading.Event()
         self.go.set()
+        self.entered = threading.Event()
         self.error: Exception | None = None
         self.extra: Status = {}
 
+    def _wait(self) -> None:
+        self.entered.set()
+        self.go.wait()
+
     def _note(self, *what: Any) -> None:
         self.asked.append(what)
-        self.go.wait()
+        self._wait()
         if self.error is not None:
             raise self.error
 
     def status(self) -> Status:
-        self.go.wait()
+        self._wait()
         if self.error is not None and not isinstance(self.error, PortraitError):
             raise self.error
         return {
@@ -47,7 +53,7 @@ class StageStandIn:
         }  # fmt: skip
 
     def personas(self) -> list[Persona]:
-        self.go.wait()
+        self._wait()
         return [
             {"name": name, "description": f"{name.title()}, drawn", "ready": True, "on_stage": name == self.persona,
              "hotkey": None, "problem": None}
@@ -77,11 +83,11 @@ class StageStandIn:
         return {"action": action, "path": "/clips/one.mkv", "message": "Saved one.mkv.", "seconds": 5.0}
 
     def scenes(self) -> list[str]:
-        self.go.wait()
+        self._wait()
         return list(self.scene_names)
 
     def bindings(self) -> list[Binding]:
-        self.go.wait()
+        self._wait()
         return [{"scene": scene, "persona": persona, "where": "test"} for scene, persona in self.rules.items()]
 
     def bind(self, scene: str, persona: str | None) -> None:
