@@ -12,7 +12,6 @@ same points in both modes, so that the floor of AKD is the tracker's noise on th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from obs_portrait.errors import FaceError
 from obs_portrait.face.metrics import IRIS, LIPS, akd, face_box, l1, psnr, ssim
+from obs_portrait.face.metrics.spread import Spread
 from obs_portrait.face.reenact import Progress, find_source, make_engine, reenact
 from obs_portrait.face.topology import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 from obs_portrait.face.tracker import FaceTracker
@@ -50,32 +50,27 @@ def align(source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[n
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
-@dataclass(slots=True)
 class Sheet:
     """A contact sheet: rows of target | static | similarity | engine, spread evenly over what was scored, without
     knowing beforehand how much that will be."""
 
-    rows: int = 8
-    side: int = 256
-    _kept: list[Picture] = field(default_factory=list)
-    _stride: int = 1
-    _count: int = 0
+    def __init__(self, rows: int = 8, side: int = 256) -> None:
+        self.side = side
+        self._kept: Spread[Picture] = Spread(rows)
 
     def add(self, pictures: list[Picture]) -> None:
         """One scored frame: pictures of one size."""
-        if self._count % self._stride == 0:
-            self._kept.append(np.hstack([_fit(picture, self.side) for picture in pictures]))
-            if len(self._kept) > 2 * self.rows:
-                del self._kept[1::2]
-                self._stride *= 2
-        self._count += 1
+        if self._kept.due():
+            self._kept.add(np.hstack([_fit(picture, self.side) for picture in pictures]))
+        else:
+            self._kept.skip()
 
     def picture(self) -> Picture:
         """The sheet, (rows * side, 4 * side, 3) uint8 RGB. Raises `FaceError` if nothing was added."""
-        if not self._kept:
+        chosen = self._kept.chosen()
+        if not chosen:
             raise FaceError("There is no frame to put onto the contact sheet.")
-        chosen = np.linspace(0, len(self._kept) - 1, min(self.rows, len(self._kept))).round().astype(int)
-        return np.vstack([self._kept[index] for index in chosen])
+        return np.vstack(chosen)
 
 
 def _fit(picture: Picture, side: int) -> Picture:
