@@ -27,6 +27,7 @@ _LISTENERS: Final = 32
 _WAITING: Final = 8
 _TOKEN_S: Final = 3.0
 _SEND_S: Final = 10.0
+_LOOK_S: Final = 3.0
 _log = logging.getLogger(__name__)
 
 
@@ -150,7 +151,7 @@ class Events:
             "bindings": lambda: {"bindings": self._stage.bindings()},
         }[topic]
         try:
-            self._tell(topic, await self._caller.call(ask, 3.0))
+            self._tell(topic, await self._caller.call(ask, _LOOK_S))
         except PortraitError as error:
             self._tell("problem", str(error))
         except (TimeoutError, BusyError):

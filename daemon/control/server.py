@@ -103,6 +103,11 @@ class ControlServer:
         """ "http://127.0.0.1:PORT"."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def serving(self) -> bool:
+        """Whether the API's thread runs."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Returns when requests are served. Raises `ControlError` if another daemon runs or the port is taken."""
         if not self._lock.acquire():

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from daemon.control.stage import Binding, ClipAction, ClipResult, Persona, Status
-from obs_portrait.errors import ObsError, PortraitError, ProfileError
+from obs_portrait.errors import ObsError, ProfileError
 
 __all__ = ["StageStandIn"]
 
@@ -26,6 +26,7 @@ class StageStandIn:
         self.go.set()
         self.entered = threading.Event()
         self.error: Exception | None = None
+        self.status_error: Exception | None = None
         self.extra: Status = {}
 
     def _wait(self) -> None:
@@ -40,8 +41,8 @@ class StageStandIn:
 
     def status(self) -> Status:
         self._wait()
-        if self.error is not None and not isinstance(self.error, PortraitError):
-            raise self.error
+        if self.status_error is not None:
+            raise self.status_error
         return {
             "running": True, "state": "card" if self.in_panic else "live", "persona": self.persona,
             "panic": self.in_panic, "prepared": list(self.names), "fps": 29.8,
