@@ -79,6 +79,7 @@ class FacePipeline:
         self._face = face
         self._engine = _Engine(face, background)
         self._next: list[tuple[int, PreparedFace]] = []
+        self._frame: CameraFrame | None = None
 
     @property
     def persona(self) -> str:
@@ -99,6 +100,7 @@ class FacePipeline:
     def process(self, frame: CameraFrame) -> PersonaFrame:
         """The persona's picture for `frame`. Whatever tracker and engine do: it returns, with a stand-in if need be."""
         self._take_turn(frame.captured_ns)
+        self._frame = frame
         begin = perf_counter_ns()
         observation = self._track(frame)
         self.observation = observation
@@ -116,10 +118,27 @@ class FacePipeline:
         self._count(out, observation is not None)
         return out
 
+    def again(self) -> PersonaFrame | None:
+        """The last frame once more, as the persona whose turn it is by now: a switch need not wait for the camera.
+
+        None if nobody else's turn has come since, or there was no face in that frame. The tracker is not asked again.
+        """
+        frame, seen = self._frame, self.observation
+        if frame is None or seen is None or not any(at <= frame.captured_ns for at, _ in self._next):
+            return None
+        self._take_turn(frame.captured_ns)
+        begin = perf_counter_ns()
+        result = self._engine.render(seen, frame, self.reference or seen, self.stats)
+        if result is None:
+            return None
+        out = self._admit(result, frame)
+        self.stats.add("again", perf_counter_ns() - begin)
+        return out
+
     def missing(self, captured_ns: int, index: int = -1) -> PersonaFrame:
         """The stand-in for a moment without any camera frame: the camera was pulled, is black, has stopped."""
         self._take_turn(captured_ns)
-        self.observation = None
+        self.observation = self._frame = None
         out = self.guard.stand_in(captured_ns, index)
         self.stats.origins[out.origin] += 1
         return out

@@ -93,6 +93,24 @@ def test_a_newer_order_takes_the_place_of_later_ones() -> None:
     assert [pipeline.process(camera(i)).persona for i in (7, 30)] == ["f", "f"]
 
 
+def test_after_a_switch_the_last_frame_is_made_again_without_waiting_for_the_camera() -> None:
+    pipeline = FacePipeline(face(name="a"), StubTracker)
+    assert pipeline.again() is None  # nothing was seen yet
+    first = pipeline.process(camera(3))
+    assert pipeline.again() is None  # nobody else's turn
+    pipeline.switch(face(name="later"), 4 * STEP)
+    assert pipeline.again() is None
+    pipeline.switch(face(BlockEngine(900), "b"), 3 * STEP)
+    again = pipeline.again()
+    assert again is not None
+    assert (again.persona, again.captured_ns, again.index) == ("b", first.captured_ns, first.index)
+    assert np.array_equal(again.image, blocks(900, 64, 96))
+    assert pipeline.again() is None
+    pipeline.missing(5 * STEP)
+    pipeline.switch(face(name="c"))
+    assert pipeline.again() is None  # the camera is gone: there is no last frame
+
+
 def test_a_failing_engine_is_made_anew_with_growing_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = BlockEngine(500, fails)
     monkeypatch.setattr(BlockEngine, "__init__", _fails_for(monkeypatch, BlockEngine.__init__))

@@ -14,9 +14,9 @@ __all__ = ["VIDEO", "Cast", "load"]
 VIDEO = "video"
 """The path that is sent a whole profile; any other is sent a `Voice`."""
 
-_LEAD_NS = 6_000_000
-"""A switch is ordered this far ahead, so that both processes hear of it before the moment comes; one that hears of it
-late carries it out with its next frame or block."""
+_BACK_NS = 35_000_000
+"""A switch reaches so far back: sound captured then has not left yet (the converter alone holds it for 30 ms), and the
+last camera frame of any camera of 30 fps is made again as the new persona. So nobody waits for the next frame."""
 
 
 class Cast:
@@ -93,7 +93,7 @@ class Cast:
             return
         self._pending = None
         self.stage, self._number = name, number
-        order = Switch(name, now_ns() + _LEAD_NS, number)
+        order = Switch(name, now_ns() - _BACK_NS, number)
         for path in self._plays:
             self._plays[path] = name
             self._send(path, order)

@@ -26,6 +26,7 @@ class Mailbox(Generic[T]):
         self._there = threading.Condition()
         self._items: deque[T] = deque()
         self._room = room
+        self._nudged = False
         self.replaced = 0
         """Objects that were pushed out before anybody took them."""
 
@@ -41,11 +42,18 @@ class Mailbox(Generic[T]):
             self._items.append(item)
             self._there.notify()
 
+    def nudge(self) -> None:
+        """Ends the present or the next wait in `take`: there is something else to do."""
+        with self._there:
+            self._nudged = True
+            self._there.notify()
+
     def take(self, timeout: float) -> T | None:
         """The oldest object that is still there, waiting up to `timeout` seconds; None if there is none."""
         with self._there:
-            if not self._items and timeout > 0:
+            if not self._items and timeout > 0 and not self._nudged:
                 self._there.wait(timeout)
+            self._nudged = False
             return self._items.popleft() if self._items else None
 
 

@@ -59,6 +59,7 @@ class Pacer:
         self._last: PersonaFrame | None = None
         self._last_ns = 0  # when it was made, as far as this thread knows
         self._recorded_ns = -1
+        self._newest_ns = -1  # capture time of the newest frame that came from the engine
         self.delay_ns = 0
         """Alignment delay for the live sinks."""
         self.written = 0
@@ -116,7 +117,12 @@ class Pacer:
         arrived = self._results.take(timeout)
         while arrived is not None:
             self._unrecorded.append(arrived)
-            self._waiting.append((now_ns() + self.delay_ns, arrived))
+            if arrived.captured_ns <= self._newest_ns:  # the same moment again, after a switch: at once, instead of it
+                self._waiting.clear()
+                self._waiting.append((now_ns(), arrived))
+            else:
+                self._newest_ns = arrived.captured_ns
+                self._waiting.append((now_ns() + self.delay_ns, arrived))
             arrived = self._results.take(0.0)
 
     def _release(self, now: int) -> tuple[PersonaFrame, int] | None:

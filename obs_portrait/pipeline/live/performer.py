@@ -41,6 +41,7 @@ class Performer(threading.Thread):
     def order(self, order: Callable[[FacePipeline], None]) -> None:
         """Has something done to the pipeline before the next frame. From any thread."""
         self._orders.append(order)
+        self._frames.nudge()
 
     def run(self) -> None:
         while not self._halt.is_set():
@@ -49,7 +50,11 @@ class Performer(threading.Thread):
             self._board.set("busy_since_ns", now_ns())
             while self._orders:
                 self._orders.popleft()(self._pipeline)
-            if frame is not None:
+            if frame is None:
+                again = self._pipeline.again()
+                if again is not None:
+                    self._results.put(again)
+            else:
                 camera = self.framing.cut(frame)
                 persona = self._pipeline.process(camera)
                 self._results.put(persona)

@@ -226,28 +226,33 @@ def _restarts(show: Show, path: str) -> int:
 def test_200_switches_at_random_moments_happen_at_one_moment_in_picture_and_sound(show: Show) -> None:
     rng = random.Random(7)
     names = [somebody.name for somebody in doubles.PERSONAS]
-    begin = time.monotonic_ns()
-    for _ in range(200):
+    before = len(show.session.cues)
+    for number in range(200):
         show.session.switch(rng.choice(names))
-        time.sleep(rng.uniform(0.0, 0.06))
+        time.sleep(rng.uniform(0.0, 0.06) if number % 8 else 0.15)
     final = rng.choice(names)
     show.session.switch(final, timeout=10)
     show.goes_on("video", "from_engine", 5)
-    cues = [(at, name) for at, name in show.session.cues if at >= begin]
+    cues = show.session.cues[before:]
+    begin = cues[0][0] + 60_000_000
     assert len(cues) == 201
-    frames = [f for f in doubles.caught_frames(show.frames_path) if f.captured_ns >= cues[0][0]]
-    blocks = [b for b in doubles.caught_blocks(show.blocks_path) if b.captured_ns >= cues[0][0]]
+    frames = [f for f in doubles.caught_frames(show.frames_path) if f.captured_ns >= begin]
+    blocks = [b for b in doubles.caught_blocks(show.blocks_path) if b.captured_ns >= begin]
     assert frames[-1].persona == blocks[-1].persona == final
     assert {f.persona for f in frames} == {b.persona for b in blocks} == set(names)
+    # At a switch the last frame is made once more as the new persona: the later one is what stays.
+    frames = list({f.captured_ns: f for f in frames}.values())
     # A block is named after whoever speaks at its end.
     for moments in (
         [(f.captured_ns, f.persona) for f in frames],
         [(b.captured_ns + 9_900_000, b.persona) for b in blocks],
     ):
-        exact = [name == _on_stage(cues, at) for at, name in moments]
-        assert sum(exact) >= 0.8 * len(exact)
-        for (at, name), right in zip(moments, exact, strict=True):  # an order that came late on a busy machine
-            assert right or name in {_on_stage(cues, at - late * 10_000_000) for late in range(-1, 40)}
+        # A switch reaches back 35 ms, but what has left has left: for so long the one before may still be there.
+        calm = [(at, name) for at, name in moments if not any(0 <= at - since < 60_000_000 for since, _ in cues)]
+        assert len(calm) > 20
+        assert sum(name == _on_stage(cues, at) for at, name in calm) >= 0.9 * len(calm)
+        for at, name in moments:  # an order that came late on a busy machine
+            assert name in {_on_stage(cues, at - late * 10_000_000) for late in range(-1, 40)}
     assert show.session.status().video.phase is Phase.RUNNING
 
 

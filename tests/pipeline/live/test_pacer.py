@@ -100,6 +100,23 @@ def test_a_persona_that_left_the_stage_is_not_held() -> None:
     assert sink.frames[-1][1].persona == "green"
 
 
+def test_a_frame_that_is_made_again_after_a_switch_takes_the_place_of_the_old_one_at_once() -> None:
+    sink, cues = Memory(), CueSheet("red")
+    pacer, results = _pacer(sink, cues=cues)
+    pacer.delay_ns = 3_600_000_000_000  # an alignment that lets nothing through within this test
+    old = _frame("red")
+    results.put(old)
+    pacer.tick()
+    assert sink.frames[-1][1].origin is Origin.PORTRAIT
+    cues.add(old.captured_ns, "green", 1)
+    camera = CameraFrame(np.zeros((64, 64, 3), np.uint8), old.captured_ns, old.index)
+    new = _guard("green").admit(np.full((64, 64, 3), 120, np.uint8), camera)
+    results.put(new)
+    pacer.tick()
+    assert sink.frames[-1][1] is new
+    assert pacer.idle
+
+
 def test_recorders_get_each_frame_once_and_in_order_and_live_sinks_one_a_tick() -> None:
     live, recorder = Memory(), Memory(takes_all=True)
     pacer, results = _pacer(live, recorder)
