@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from daemon.commands import judge
+
 __all__ = ["register"]
 
 _HEADINGS = {
@@ -26,12 +28,9 @@ def _advance(bar: Any, task: Any, done: int) -> None:
 
 def register(app: typer.Typer) -> None:
     """Adds the command to the command line."""
-    group = typer.Typer(no_args_is_help=True, help="Judge a face engine on recordings: PSNR, SSIM, L1, AKD.")
+    group = typer.Typer(no_args_is_help=True, help="Judge a face engine on recordings: L1, AKD, MKR, AED, PSNR, SSIM.")
     app.add_typer(group, name="eval")
-
-    @group.callback()
-    def _group() -> None:
-        """Keeps `self` a command of its own."""
+    judge.register(group)
 
     @group.command("self", no_args_is_help=True)
     def self_(

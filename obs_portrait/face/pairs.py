@@ -16,29 +16,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from obs_portrait.errors import FaceError
+from obs_portrait.face.crop import square
 from obs_portrait.face.metrics import akd
 from obs_portrait.face.metrics.plot import Strip
 from obs_portrait.face.metrics.report import Report
+from obs_portrait.face.portrait import load_portrait
 from obs_portrait.face.reconstruct import Judge, distance
 from obs_portrait.face.reenact import Progress, find_source, make_engine, reenact
 from obs_portrait.face.types import Canvas, Observation, Portrait
 
-__all__ = ["expected_landmarks", "fit_portrait", "judge_pair", "turn"]
+__all__ = ["expected_landmarks", "fit_portrait", "judge_pair", "load_source", "turn"]
 
 SIDE: Final = 512
-"""Longest side in pixels at which a pair is judged; larger portraits are made smaller."""
+"""Side in pixels at which a pair is judged at most."""
+_MARGIN: Final = 0.65  # of the face on every side: a square of 2.3 faces, as on air
+_PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 _OVAL: Final = 468  # without the irises
 _FIGURES: Final = ("aed", "aed_driver", "motion_akd", "pose", "expression")
 
 
-def fit_portrait(portrait: Portrait, side: int = SIDE) -> Portrait:
-    """The portrait with its longest side `side` at most, and even (as codecs and engines like them)."""
+def fit_portrait(portrait: Portrait) -> Portrait:
+    """The portrait cropped to a square about the face, at most `SIDE` pixels wide: judged are faces, not galleries."""
     height, width = portrait.image.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    size = tuple(max(2, round(length * scale / 2) * 2) for length in (width, height))
-    image = np.asarray(cv2.resize(portrait.image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    ratio = np.array([size[0] / width, size[1] / height, scale], np.float32)
-    return Portrait(image, portrait.landmarks * ratio, portrait.name)
+    low, high = portrait.landmarks[:, :2].min(0), portrait.landmarks[:, :2].max(0)
+    box = float(low[0]), float(low[1]), float(high[0]), float(high[1])
+    left, top, side = square(box, _MARGIN, width, height)
+    size = min(side, SIDE)
+    image = portrait.image[top : top + side, left : left + side]
+    landmarks = (portrait.landmarks - np.array([left, top, 0], np.float32)) * np.float32(size / side)
+    shrunk = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    return Portrait(np.ascontiguousarray(shrunk, np.uint8), landmarks, portrait.name)
+
+
+def load_source(path: Path, frame: int = 0) -> Portrait:
+    """A portrait from a picture, or from frame `frame` of a clip. Raises `FaceError` or `MediaError`."""
+    if path.suffix.lower() in _PICTURES:
+        return load_portrait(path)
+    source, seen, _ = find_source(path, frame)
+    return Portrait(source.image, seen.landmarks, path.stem)
 
 
 def face_size(landmarks: NDArray[np.float32]) -> float:

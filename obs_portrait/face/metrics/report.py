@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Final
 
-__all__ = ["FIGURES", "Figure", "Report"]
+__all__ = ["FIGURES", "Figure", "Report", "mean_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +108,22 @@ class Report:
                 "static": {key: self.series(key, static=True) for key in self.figures},
             },
         }
+
+
+def mean_of(reports: Sequence[Report]) -> dict[str, Any]:
+    """Mean of the figures over clips (each clip counts the same) that have them, and of the source as it is."""
+    keys = reports[0].figures
+
+    def mean(rows: list[dict[str, float | None]]) -> dict[str, float | None]:
+        found = {key: [row[key] for row in rows if row[key] is not None] for key in keys}
+        return {
+            key: fmean(value for value in values if value is not None) if values else None
+            for key, values in found.items()
+        }
+
+    return {
+        "frames": sum(len(report.rows) for report in reports),
+        "mkr": fmean(report.mkr for report in reports),
+        **mean([report.means() for report in reports]),
+        "static": mean([report.means(static=True) for report in reports]),
+    }
