@@ -24,7 +24,7 @@ _WHAT = {
 def view(status: Mapping[str, Any]) -> Text:
     """A `daemon.control.stage.Status` in a few lines; whatever is left out there is left out here."""
     text = Text()
-    state = str(status.get("state", "unknown"))
+    state = str(status.get("state") or "unknown")
     if status.get("panic"):
         text.append("PANIC  card and silence; `obs-portrait panic --off` ends it\n", style="bold red")
     text.append("● ", style=_COLOURS.get(state, "yellow"))

@@ -49,15 +49,21 @@ class ControlClient:
 
     def personas(self) -> list[dict[str, Any]]:
         """Rows as `stage.Persona`."""
-        return list(self.request("GET", "/v1/personas")["personas"])
+        return self._rows("personas", dict)
 
     def scenes(self) -> list[str]:
         """OBS's scenes."""
-        return list(self.request("GET", "/v1/scenes")["scenes"])
+        return self._rows("scenes", str)
 
     def bindings(self) -> list[dict[str, Any]]:
         """Rows as `stage.Binding`."""
-        return list(self.request("GET", "/v1/bindings")["bindings"])
+        return self._rows("bindings", dict)
+
+    def _rows(self, name: str, kind: type[Any]) -> list[Any]:
+        rows = self.request("GET", f"/v1/{name}").get(name)
+        if not isinstance(rows, list) or not all(isinstance(row, kind) for row in rows):
+            raise ControlError("What answers on OBS Portrait's port is not OBS Portrait, or of another version.")
+        return rows
 
     def bind(self, scene: str, persona: str | None) -> None:
         """Binds exactly this scene to a persona; None takes its rule away."""

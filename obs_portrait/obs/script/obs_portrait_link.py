@@ -39,6 +39,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
 
 _ABSENT = "OBS Portrait is not running; start it with `obs-portrait run`."
 _SILENT = "OBS Portrait runs but does not answer."
+_GONE = "OBS Portrait stopped while it was asked."
 _STRANGER = "What answers on OBS Portrait's port is not OBS Portrait."
 
 Json = Dict[str, Any]
@@ -169,8 +170,10 @@ def exchange(
     request = "\r\n".join([*lines, "", ""]).encode("ascii") + content
     try:
         received = _converse(endpoint.port, request, time.monotonic() + timeout, stop)
-    except ConnectionError:
+    except ConnectionRefusedError:
         raise UnreachableError(_ABSENT) from None
+    except ConnectionError:
+        raise UnreachableError(_GONE) from None
     except OSError as error:
         raise UnreachableError(f"OBS Portrait cannot be reached ({error}).") from None
     return _answer(received)
@@ -196,6 +199,8 @@ def _converse(port: int, request: bytes, deadline: float, stop: Optional[threadi
 
 
 def _answer(received: bytes) -> Json:
+    if not received:
+        raise UnreachableError(_GONE)
     try:
         response = http.client.HTTPResponse(_Recorded(received))  # type: ignore[arg-type]
         response.begin()
@@ -204,7 +209,7 @@ def _answer(received: bytes) -> Json:
         raise UnreachableError(_STRANGER) from None
     if not isinstance(content, dict):
         raise UnreachableError(_STRANGER)
-    if response.status >= 400:
+    if response.status != 200:
         sentence = content.get("error")
         raise RefusedError(response.status, sentence[:500] if isinstance(sentence, str) else _STRANGER)
     return content

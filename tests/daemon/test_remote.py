@@ -1,0 +1,114 @@
+"""`obs-portrait switch|calibrate|search|panic|status` against a real control server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from daemon.cli import app
+from daemon.control.server import ControlServer
+from daemon.status_view import view
+from obs_portrait.errors import ControlError
+from tests.daemon.control.stand_in import StageStandIn
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StageStandIn]:
+    """A running daemon, as the command line finds it."""
+    monkeypatch.setenv("OBS_PORTRAIT_RUNTIME_DIR", str(tmp_path))
+    made = StageStandIn()
+    with ControlServer(made, path=tmp_path / "control.json"):
+        yield made
+        made.go.set()
+
+
+def run(*words: str) -> str:
+    """What a command prints; it must succeed."""
+    done = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_each_command_reaches_the_daemon(stage: StageStandIn) -> None:
+    assert "ink" in run("switch", "ink")
+    run("calibrate")
+    run("search")
+    run("panic")
+    run("panic", "--off")
+    assert stage.asked == [("switch", "ink"), ("calibrate",), ("search",), ("panic", True), ("panic", False)]
+
+
+def test_status_says_it_at_a_glance(stage: StageStandIn) -> None:
+    said = run("status")
+    for part in ("ada", "live", "29.8 fps", "picture 41 ms", "voice 38 ms", "skew -3 ms",
+                 "scene 'Ada'", "streaming", "replay buffer on", "bronze", "2 camera frames"):  # fmt: skip
+        assert part in said
+    stage.panic(True)
+    stage.extra = {
+        "problems": ["The camera is gone; plug it in."],
+        "obs": {"connected": False, "problem": "OBS is closed."},
+    }
+    said = run("status")
+    assert said.startswith("PANIC")
+    assert "! The camera is gone; plug it in." in said
+    assert "OBS is closed." in said
+
+
+def test_status_as_json(stage: StageStandIn) -> None:
+    assert json.loads(run("status", "--json"))["persona"] == "ada"
+
+
+def test_without_a_daemon_it_is_one_sentence(tmp_path: Path) -> None:
+    env = {**os.environ, "OBS_PORTRAIT_RUNTIME_DIR": str(tmp_path)}
+
+    def ask(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "daemon.cli", *words]
+        return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+
+    for words in (("switch", "ink"), ("panic",), ("status",)):
+        done = ask(*words)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == "OBS Portrait is not running; start it with `obs-portrait run`.\n"
+    done = ask("status", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["running"] is False
+
+
+def test_watching_goes_on_through_the_daemons_coming_and_going(tmp_path: Path) -> None:
+    env = {**os.environ, "OBS_PORTRAIT_RUNTIME_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "daemon.cli", "status", "--json", "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as watching:
+        assert watching.stdout is not None
+        assert json.loads(watching.stdout.readline())["running"] is False
+        with ControlServer(StageStandIn(), path=tmp_path / "control.json"):
+            while not json.loads(watching.stdout.readline())["running"]:
+                pass
+        while json.loads(watching.stdout.readline())["running"]:
+            pass
+        watching.send_signal(signal.SIGINT)
+        watching.communicate(timeout=20)
+        assert watching.returncode == 130
+
+
+def test_an_unknown_persona_is_the_daemons_own_sentence(stage: StageStandIn) -> None:
+    with pytest.raises(ControlError, match="There is no persona 'nobody'"):
+        CliRunner().invoke(app, ["switch", "nobody"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [{}, {"persona": None, "state": None}, {"obs": {"connected": True}}, {"latency": {"picture_ms": None}},
+     {"reference": {"current": 0.5, "best": 0.7}}, {"uptime_s": 40_000.0}, {"obs": None, "problems": None}],
+)  # fmt: skip
+def test_what_is_left_out_of_a_status_is_left_out_of_the_view(status: dict[str, object]) -> None:
+    said = view(status).plain
+    assert said
+    assert "None" not in said
