@@ -8,9 +8,16 @@ import os
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-from pathlib import Path  # noqa: E402 - after the variables above
+import tempfile  # noqa: E402 - after the variables above
+from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
+
+# Tests never meet the settings, the daemon or the OBS of whoever runs them.
+_OWN = tempfile.TemporaryDirectory(prefix="obs-portrait-tests-")
+for _variable, _folder in (("OBS_PORTRAIT_CONFIG_DIR", "config"), ("OBS_PORTRAIT_RUNTIME_DIR", "runtime")):
+    os.environ[_variable] = str(Path(_OWN.name) / _folder)
+os.environ["XDG_CONFIG_HOME"] = str(Path(_OWN.name) / "xdg")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -15,6 +15,7 @@ import typer
 from obs_portrait.errors import PortraitError
 
 if TYPE_CHECKING:
+    from daemon.app import Doors
     from obs_portrait.pipeline.live.options import LiveOptions
     from obs_portrait.pipeline.live.status import LiveReport
 
@@ -83,16 +84,17 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _play(options: LiveOptions, seconds: float | None) -> tuple[LiveReport, str | None]:
+def _play(options: LiveOptions, doors: Doors, seconds: float | None) -> tuple[LiveReport, str | None]:
+    from daemon.app import App
     from daemon.live_status import LiveLine
-    from obs_portrait.pipeline.live.session import LiveSession
 
     line = LiveLine()
-    session = LiveSession(options, line.notice)
+    app = App(options, doors, line.notice)
+    session = app.session
     try:
         with line:
             line.waiting(session.personas)
-            session.start()
+            app.start()
             line.watch(session, seconds)
     except KeyboardInterrupt:
         line.notice_text("Stopping …")
@@ -101,7 +103,7 @@ def _play(options: LiveOptions, seconds: float | None) -> tuple[LiveReport, str 
             raise typer.Exit(1) from error
         raise
     finally:
-        report = session.stop()
+        report = app.stop()
     return report, session.error
 
 
@@ -139,8 +141,16 @@ def register(app: typer.Typer) -> None:
         loop: Annotated[bool, typer.Option("--loop", help="Start a file again at its end.")] = False,
         report: Annotated[Path | None, typer.Option(help="Write the figures as JSON into this file.")] = None,
         force: Annotated[bool, typer.Option("--force", help="Overwrite a recording that exists.")] = False,
+        obs: Annotated[
+            bool, typer.Option("--obs/--no-obs", help="Follow OBS: scenes switch personas (bindings.toml).")
+        ] = True,
+        control: Annotated[
+            bool,
+            typer.Option("--control/--no-control", help="Listen to `obs-portrait switch` and the others, and to OBS."),
+        ] = True,
     ) -> None:
         """Be a persona live: face and voice together. In the preview window press ? for the keys."""
+        from daemon.app import Doors
         from obs_portrait.pipeline.live.options import LiveOptions
 
         width, height = _size(size)
@@ -160,7 +170,7 @@ def register(app: typer.Typer) -> None:
             force=force,
         )
         with _sigterm_as_ctrl_c():
-            result, error = _play(options, seconds)
+            result, error = _play(options, Doors(obs, control), seconds)
         _finish(result, error, report)
 
 
