@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -12,89 +11,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from daemon.cli import app
-from obs_portrait import registry
 from obs_portrait.errors import FaceError, MediaError
 from obs_portrait.face.evaluate import FIGURES, Sheet, align, evaluate, evaluate_video
 from obs_portrait.face.metrics import PSNR_LIMIT
 from tests.face.conftest import FRAMES, write_clip
 from tests.face.drawn import face, points
-
-# Engines of a package that is not ours, found as anybody's would be.
-ENGINES = """
-import numpy as np
-from obs_portrait.face.engine import FaceEngine
-
-
-class Still(FaceEngine):
-    name = "judged-still"
-
-    def prepare(self, portrait, settings, canvas):
-        assert (settings.crop, settings.smoothing, settings.motion) == ("none", 0, "relative")
-        assert portrait.image.shape == (canvas.height, canvas.width, 3)
-        self.image, self.reference = portrait.image, None
-
-    def set_reference(self, reference):
-        self.reference = reference
-
-    def render(self, observation, frame=None):
-        assert frame is None and self.reference is not None
-        return self.image.copy()
-
-
-class Oracle(Still):
-    name = "judged-oracle"
-    needs_pixels = True
-
-    def render(self, observation, frame=None):
-        return frame.image.copy()
-
-
-class Blank(Still):
-    name = "judged-blank"
-
-    def render(self, observation, frame=None):
-        return np.zeros_like(self.image)
-
-
-class Broken(Still):
-    name = "judged-broken"
-
-    def render(self, observation, frame=None):
-        raise RuntimeError("no")
-
-
-class Small(Still):
-    name = "judged-small"
-
-    def render(self, observation, frame=None):
-        return self.image[:-2].copy()
-
-
-class Elsewhere(Still):
-    name = "judged-elsewhere"
-
-    @classmethod
-    def validate_environment(cls):
-        return "This engine needs another machine; buy one."
-"""
-
-
-@pytest.fixture
-def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    (tmp_path / "judged_engines.py").write_text(ENGINES)
-    info = tmp_path / "judged_engines-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: judged-engines\nVersion: 1.0\n")
-    rows = [
-        f"judged-{kind.lower()} = judged_engines:{kind}"
-        for kind in ENGINES.split("class ")[1:]
-        for kind in [kind.split("(")[0]]
-    ]
-    (info / "entry_points.txt").write_text("[obs_portrait.face_engines]\n" + "\n".join(rows) + "\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    registry._found.cache_clear()
-    yield
-    registry._found.cache_clear()
 
 
 @given(st.floats(-3.1, 3.1), st.floats(0.1, 10), st.floats(-500, 500), st.floats(-500, 500))
