@@ -31,7 +31,7 @@ _SLICE_S = 0.2
 """A blocking call lasts no longer, so that a worker that shall stop does."""
 _TOO_OLD_S = 5.0
 """A switch that could not be carried out for so long would come as a surprise."""
-_ALL_S = 10.0
+_ALL_S = 5.0
 _NEVER = float("-inf")
 _ROOM = 15
 _URL = re.compile(r"http://127\.0\.0\.1:([0-9]{1,5})")
