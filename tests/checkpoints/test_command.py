@@ -64,9 +64,9 @@ def test_list_says_what_is_here(row: Entry, site: Serve) -> None:
     run("pull", "thing", "--accept-licence", "thing")
     told = json.loads(run("list", "--json")[1])
     assert (told[0]["state"], told[0]["path"], told[0]["accepted"]) == ("here", str(place(row)), True)
-    place(row).write_bytes(OTHER)
+    place(row).write_bytes(OTHER[:-1])
     told = json.loads(run("list", "--json")[1])
-    assert told[0]["state"] == "wrong" and "SHA-256" in told[0]["problem"]
+    assert told[0]["state"] == "wrong" and "1,000,002 bytes where thing has 1,000,003" in told[0]["problem"]
     assert "wrong" in run("list")[1]
 
 

@@ -12,11 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from obs_portrait.checkpoints import licences, pins
 from obs_portrait.checkpoints.catalog import locate, place
 from obs_portrait.checkpoints.part import Part
 from obs_portrait.checkpoints.pull import partial, pull
+from obs_portrait.checkpoints.transfer import Patience
 from obs_portrait.errors import CheckpointError
 from tests.checkpoints.conftest import BODY, HURRY, OTHER, Serve, entry
 
@@ -95,6 +98,35 @@ def test_without_a_hash_nothing_is_gone_on_with_that_cannot_be_told_apart(site: 
     row = entry(server, known=False)
     pull(row, patience=HURRY)
     assert "Range" not in server.asked[1] and place(row).read_bytes() == BODY
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    cuts=st.lists(st.integers(0, len(BODY)), max_size=6),
+    known=st.booleans(),
+    faults=st.fixed_dictionaries(
+        {
+            "etag": st.sampled_from(['"one"', 'W/"weak"', None]),
+            "modified": st.sampled_from(["Mon, 02 Nov 2020 10:00:00 GMT", None]),
+            "ranges": st.booleans(),
+            "honours_if_range": st.booleans(),
+        }
+    ),
+    state=st.one_of(st.none(), st.binary(max_size=40), st.just(b'{"url": 1, "validator": [], "total": "x"}')),
+)
+def test_whatever_is_cut_and_damaged_the_file_is_whole_in_the_end(
+    site: Serve, cuts: list[int], known: bool, faults: dict[str, object], state: bytes | None
+) -> None:
+    server = site(cuts=cuts, **faults)
+    row = entry(server, known=known)
+    for path in (place(row), pins.pin_path(place(row))):
+        path.unlink(missing_ok=True)
+    part = Part(place(row))
+    if state is not None:
+        part.path.parent.mkdir(parents=True, exist_ok=True)
+        part.path.write_bytes(OTHER[:1000])
+        part._state.write_bytes(state)
+    assert pull(row, patience=Patience(tries=8, pause_s=0.0)).read_bytes() == BODY
 
 
 @pytest.mark.parametrize("honours", [True, False])
