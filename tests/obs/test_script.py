@@ -152,7 +152,7 @@ def test_whatever_the_daemon_does_obs_does_not_notice(scripted: Scripted, client
     with other, ObsClient(address_of(other)) as plain:
         assert plain.wait_connected(20)
         before = skipped(client), skipped(plain)
-        for manner in (None, "silent", "drips", "floods", "noise", "deeply nested"):  # test_link has them all
+        for manner in (None, "silent", "floods", "deeply nested"):  # test_link has them all
             disturb(scripted, client, manner)
         with_script, without = skipped(client) - before[0], skipped(plain) - before[1]
     # One call that waited for a hanging daemon would cost 90 frames; a frame now and then is this machine's.
@@ -173,7 +173,7 @@ def skipped(client: ObsClient) -> int:
 
 
 def disturb(scripted: Scripted, client: ObsClient, manner: str | None) -> None:
-    """Half a second or more of a daemon that behaves so (None: of no daemon), with keys being pressed."""
+    """A few seconds of a daemon that behaves so (None: of no daemon), with keys being pressed."""
     if manner is None:
         (scripted.run / "control.json").unlink(missing_ok=True)
         for _ in range(20):
@@ -185,8 +185,7 @@ def disturb(scripted: Scripted, client: ObsClient, manner: str | None) -> None:
         for number in range(20):
             press(client, "calibrate" if number % 2 else "panic")
         visits = server.visits
-        if manner not in {"silent", "drips"}:
-            until(lambda: server.visits > visits, 30, "it asks again")
+        until(lambda: server.visits > visits, 30, "it has waited, and asks again")
 
 
 def test_another_scene_collection_takes_the_script_along(scripted: Scripted) -> None:
