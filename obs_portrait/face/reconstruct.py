@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from obs_portrait.errors import FaceError
+from obs_portrait.errors import CheckpointError, FaceError
 from obs_portrait.face.metrics import akd, identity, l1, perceptual, psnr, ssim
 from obs_portrait.face.metrics.plot import Strip
 from obs_portrait.face.metrics.report import Report
@@ -31,10 +31,17 @@ class Judge:
 
     def __init__(self) -> None:
         self._tracker = FaceTracker("image")
-        reasons = {"aed": identity.missing(), "lpips": perceptual.missing()}
-        self.left_out = {key: reason for key, reason in reasons.items() if reason}
-        self._identity = None if reasons["aed"] else identity.IdentityEmbedder()
-        self._lpips = None if reasons["lpips"] else perceptual.Lpips()
+        self.left_out: dict[str, str] = {}
+        self._identity: identity.IdentityEmbedder | None = None
+        self._lpips: perceptual.Lpips | None = None
+        try:
+            self._identity = identity.IdentityEmbedder()
+        except (FaceError, CheckpointError) as error:
+            self.left_out["aed"] = str(error)
+        try:
+            self._lpips = perceptual.Lpips()
+        except FaceError as error:
+            self.left_out["lpips"] = str(error)
 
     def see(self, picture: Picture) -> Observation | None:
         """The face in a picture that is looked at afresh."""

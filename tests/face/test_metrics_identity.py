@@ -11,7 +11,7 @@ import pytest
 from obs_portrait import resources
 from obs_portrait.checkpoints.catalog import locate
 from obs_portrait.errors import CheckpointError, FaceError
-from obs_portrait.face.metrics import identity, perceptual
+from obs_portrait.face.metrics import identity
 from obs_portrait.face.metrics.identity import SAME_PERSON, IdentityEmbedder, aed
 from obs_portrait.face.portrait import load_picture
 from obs_portrait.face.reenact import frames
@@ -100,12 +100,3 @@ def test_without_the_extra_it_is_said_what_to_type(monkeypatch: pytest.MonkeyPat
         with pytest.raises(CheckpointError, match=r"pip install 'obs-portrait\[eval\]'"):
             locate("face_identity")
     locate.cache_clear()
-
-
-def test_lpips_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    absent(monkeypatch, "torch", "torchvision", "lpips")
-    assert perceptual.missing() == (
-        "LPIPS is left out: it needs torch, torchvision, lpips. Type: pip install torch torchvision lpips"
-    )
-    with pytest.raises(FaceError, match="LPIPS is left out"):
-        perceptual.Lpips()
