@@ -3,7 +3,6 @@ the weights, and a file with another one is refused from then on."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import json
 import os
@@ -59,7 +58,7 @@ def pin(path: Path, address: str | None = None) -> Pin:
     made = Pin(digests(path, ["sha256"])["sha256"], path.stat().st_size, address, today)
     file = pin_path(path)
     draft = file.with_name(f"{file.name}.{os.getpid()}")
-    with contextlib.suppress(PermissionError):
+    if os.access(file.parent, os.W_OK):
         draft.write_text(json.dumps(asdict(made), indent=1) + "\n", encoding="utf-8")
         draft.replace(file)
     return made

@@ -26,6 +26,17 @@ def test_only_encrypted_and_only_to_named_hosts(start: str, end: str, scheme: st
     assert (verdict is None) == (named and sealed)
 
 
+def test_a_proxy_is_asked_for_the_world_and_not_for_this_machine(site: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = site(status=503)
+    for variable in ("http_proxy", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(variable, proxy.url.removesuffix("/weights.bin"))
+    assert pull(entry(site())).read_bytes() == BODY
+    assert not proxy.asked
+    # A proxy that lets nobody through says so; the name behind it is never looked up here.
+    with pytest.raises(CheckpointError, match=r"weights\.example: .*501"):
+        pull(entry(file="other.bin", urls=("https://weights.example/w.bin",)), patience=HURRY)
+
+
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 and its key, signed by itself."""
