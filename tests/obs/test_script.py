@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.daemon.control.stand_in import StageStandIn
 from tests.obs.conftest import address_of, needs_obs
 from tests.obs.real_obs import RealObs, collection, until
 from tests.obs.script.rude import RUDE, RudeServer, control_json
+from tests.obs.scripts_dialog import ScriptsDialog
 
 pytestmark = pytest.mark.real
 
@@ -143,6 +145,38 @@ def test_the_daemon_may_come_and_go(scripted: Scripted, client: ObsClient) -> No
             until(lambda number=number: f"persona.guest-{number}" in hotkeys(client), 20, "it is found again")
             press(client, f"persona.guest-{number}")
             until(lambda stage=stage: len(stage.asked) == 1, 10, "its key works")
+    assert scripted.complaints() == []
+
+
+@pytest.mark.skipif(not all(shutil.which(tool) for tool in ("xdotool", "import")), reason="needs xdotool, imagemagick")
+def test_the_settings_page(scripted: Scripted, client: ObsClient, tmp_path: Path) -> None:
+    """A persona for a scene is chosen, buttons are pressed; what is merely shown asks for nothing."""
+    stage = StageStandIn("ada", "bronze", "ink")
+    stage.rules = {"Bronze": "ink"}
+    with scripted.serve(stage):
+        until(lambda: "OBS Portrait: connected" in scripted.obs.log().splitlines()[-1], 20, "connected")
+        page = ScriptsDialog(scripted.obs)
+        page.press("panic")
+        until(lambda: stage.asked == [("panic", True)], 10, "the button reaches the daemon")
+        page.choose(0, 2)
+        until(lambda: stage.rules == {"Bronze": "ink", "Ada": "bronze"}, 10, "the scene is bound")
+        page.choose(0, 2)  # one more entry is all that is left
+        until(lambda: stage.rules["Ada"] == "ink", 10, "bound to the last")
+        page.press("become")
+        until(lambda: ("switch", "ada") in stage.asked, 10, "the persona on stage is the one that is offered")
+        page.press("refresh")
+        page.picture(tmp_path / "page.png")
+        count = len(stage.asked)
+        page.close()
+        ScriptsDialog(scripted.obs).close()
+        assert len(stage.asked) == count
+    until(lambda: "is not running" in scripted.obs.log().splitlines()[-1], 20, "gone")
+    page = ScriptsDialog(scripted.obs)  # without a daemon: told, and nothing to press
+    for button in ("panic", "become", "clip", "refresh"):
+        page.press(button)
+    page.picture(tmp_path / "absent.png")
+    page.close()
+    assert client.request("GetVersion")
     assert scripted.complaints() == []
 
 

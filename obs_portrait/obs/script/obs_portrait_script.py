@@ -248,7 +248,7 @@ def script_description() -> str:
     """The text above the settings."""
     return (
         "<b>OBS Portrait</b><br>Become somebody else, live, face and voice together.<br>"
-        "Keys for each persona, recalibration, clips and panic are in Settings &gt; Hotkeys."
+        "Its keys are in Settings &gt; Hotkeys; type &quot;portrait&quot; there."
     )
 
 
@@ -268,7 +268,7 @@ def script_properties() -> Any:
         obs.obs_properties_add_button(properties, name, words, _on_button)
     group = obs.obs_properties_create()
     for scene in _scenes():
-        words = scene if len(scene) <= 60 else scene[:57] + "..."
+        words = scene if len(scene) <= 40 else scene[:37] + "..."
         choices = obs.obs_properties_add_list(group, _key(scene), words, kind, form)
         obs.obs_property_set_modified_callback(choices, _on_scene)
     obs.obs_properties_add_group(properties, "scenes", "Persona for each scene", obs.OBS_GROUP_NORMAL, group)
