@@ -83,6 +83,13 @@ def test_frames_are_shown_above_the_charts() -> None:
     assert page.height > plot(report([(0.1, 1.0)])).height
 
 
+def test_long_names_are_cut() -> None:
+    made = report([(0.1, 1.0)])
+    made.subject = "m" * 400
+    right_of_the_margin = np.asarray(plot(made))[:56, 1200 - 36 :]
+    assert (right_of_the_margin == right_of_the_margin[0, 0]).all()
+
+
 def test_every_figure_has_a_name_and_a_unit() -> None:
     for key, figure in FIGURES.items():
         assert figure.key == key and figure.heading and figure.unit

@@ -83,7 +83,10 @@ def plot(report: Report, strip: Strip | None = None) -> Image.Image:
 
 
 def _heading(draw: ImageDraw.ImageDraw, report: Report) -> None:
-    draw.text((_MARGIN, 20), f"{report.kind}: {report.subject}", fill=_TEXT, font=ImageFont.load_default(26))
+    title, large = f"{report.kind}: {report.subject}", ImageFont.load_default(26)
+    while draw.textlength(title, font=large) > _WIDTH - 2 * _MARGIN:
+        title = f"{title[:-2]}…"  # names of files may be longer than a page is wide
+    draw.text((_MARGIN, 20), title, fill=_TEXT, font=large)
     text = (
         f"engine {report.engine}, {len(report.rows)} frames; no face in {sum(report.lost)} of them "
         f"(MKR {report.mkr:.3f}); {report.held} without a picture of the engine"
@@ -91,7 +94,8 @@ def _heading(draw: ImageDraw.ImageDraw, report: Report) -> None:
     font = ImageFont.load_default(16)
     draw.text((_MARGIN, 58), text, fill=_QUIET, font=font)
     x = float(_WIDTH - _MARGIN)
-    for label, colour in (("the source as it is", _STATIC), (report.engine, _ACCENT)):
+    marks = [("the source as it is", _STATIC), (report.engine, _ACCENT)]
+    for label, colour in marks + [("no face", _LOST)] * any(report.lost):
         x -= draw.textlength(label, font=font)
         draw.text((x, 58), label, fill=colour, font=font)
         draw.line((x - 30, 68, x - 8, 68), fill=colour, width=3)
