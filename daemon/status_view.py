@@ -5,23 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 __all__ = ["view"]
 
-_COLOURS = {"live": "green", "revealed": "red", "source lost": "red", "portrait": "yellow", "card": "yellow"}
+_COLOURS = {
+    "live": "green",
+    "revealed": "red",
+    "source lost": "red",
+    "portrait": "yellow",
+    "card": "yellow",
+    "panic": "red",
+}
 _WHAT = {
     "live": "live",
     "hold": "your face is lost: the last picture is held",
     "portrait": "your face is lost: the persona's portrait is shown",
     "card": "a card is shown",
+    "panic": "a card is shown",
     "revealed": "YOU ARE SHOWN",
     "waiting": "waiting for the first picture",
     "source lost": "the camera is gone",
 }
 
 
-def view(status: Mapping[str, Any]) -> Text:
+def view(status: Mapping[str, Any]) -> RenderableType:
     """A `daemon.control.stage.Status` in a few lines; whatever is left out there is left out here."""
     text = Text()
     state = str(status.get("state") or "unknown")
@@ -32,9 +42,9 @@ def view(status: Mapping[str, Any]) -> Text:
     text.append(f"  {_WHAT.get(state, state)}", style=_COLOURS.get(state, "yellow"))
     if status.get("uptime_s") is not None:
         text.append(f"  for {_time(float(status['uptime_s']))}", style="dim")
-    text.append("\n")
+    rows = Table.grid(padding=(0, 2, 0, 2))
     for problem in status.get("problems") or []:
-        text.append(f"  ! {problem}\n", style="yellow")
+        rows.add_row(Text("problem", style="bold yellow"), Text(str(problem), style="yellow"))
     for name, value in (
         ("picture, voice", _figures(status)),
         ("OBS", _obs(status.get("obs") or {})),
@@ -44,10 +54,8 @@ def view(status: Mapping[str, Any]) -> Text:
         ("last clip", str(status.get("last_clip") or "")),
     ):
         if value:
-            text.append(f"  {name:<15}", style="dim")
-            text.append(f"{value}\n")
-    text.rstrip()
-    return text
+            rows.add_row(Text(name, style="dim"), Text(value))
+    return Group(text, rows)
 
 
 def _time(seconds: float) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from daemon.cli import app
@@ -58,7 +59,8 @@ def test_status_says_it_at_a_glance(stage: StageStandIn) -> None:
     }
     said = run("status")
     assert said.startswith("PANIC")
-    assert "! The camera is gone; plug it in." in said
+    assert "problem  " in said
+    assert "The camera is gone; plug it in." in said
     assert "OBS is closed." in said
 
 
@@ -109,6 +111,9 @@ def test_an_unknown_persona_is_the_daemons_own_sentence(stage: StageStandIn) -> 
      {"reference": {"current": 0.5, "best": 0.7}}, {"uptime_s": 40_000.0}, {"obs": None, "problems": None}],
 )  # fmt: skip
 def test_what_is_left_out_of_a_status_is_left_out_of_the_view(status: dict[str, object]) -> None:
-    said = view(status).plain
-    assert said
+    console = Console(width=60)
+    with console.capture() as capture:
+        console.print(view(status))
+    said = capture.get()
+    assert said.startswith("●")
     assert "None" not in said

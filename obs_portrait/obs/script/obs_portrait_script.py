@@ -192,7 +192,7 @@ def _fill(properties: Any, script: _Script) -> None:
             continue
         bound = script.bindings.get(scene)
         obs.obs_property_list_clear(choices)
-        obs.obs_property_list_add_string(choices, "(leave as it is)", _LEAVE)
+        obs.obs_property_list_add_string(choices, "(not bound)", _LEAVE)
         for name in state.personas:
             obs.obs_property_list_add_string(choices, name, name)
         if bound and bound not in state.personas:
