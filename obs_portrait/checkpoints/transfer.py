@@ -82,11 +82,14 @@ def _once(entry: Entry, url: str, part: Part, timeout: float, progress: Progress
             part.discard()
             raise AddressError("the file there is another one now", final=False)
         told = _told(answer, url, have)
+        if told is None:
+            part.discard()  # to ask for the rest of this part again would give the same
+            raise AddressError("it answers with another part of the file than was asked for", final=False)
         _check(entry, answer, told.total)
-        if answer.status == HTTPStatus.OK or _changed(state, told):
-            if answer.status != HTTPStatus.OK:
-                part.discard()  # the rest of another file: begin anew with the next request
-                raise AddressError("the file there is another one now", final=False)
+        if have and answer.status == HTTPStatus.PARTIAL_CONTENT and _changed(state, told):
+            part.discard()  # the rest of another file: begin anew with the next request
+            raise AddressError("the file there is another one now", final=False)
+        if not have or answer.status == HTTPStatus.OK:
             part.begin(told)
             have = 0
         _check_room(part, (told.total or entry.limit) - have)
@@ -100,15 +103,15 @@ def _usable(state: State, url: str, entry: Entry) -> bool:
     return bool(entry.hashes) or (state.url == url and state.validator is not None)
 
 
-def _told(answer: http.client.HTTPResponse, url: str, have: int) -> State:
-    """What the answer says of the whole file."""
+def _told(answer: http.client.HTTPResponse, url: str, have: int) -> State | None:
+    """What the answer says of the whole file; None if it is a part that does not begin at `have` or ends too early."""
     headers = answer.headers
     etag = headers.get("ETag")
     validator = etag if etag and not etag.startswith("W/") else headers.get("Last-Modified")
     if answer.status == HTTPStatus.PARTIAL_CONTENT:
         span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", headers.get("Content-Range", ""))
         if not span or int(span[1]) != have or int(span[2]) != int(span[3]) - 1:
-            raise AddressError("it answers with another part of the file than was asked for")
+            return None
         return State(url, validator, int(span[3]))
     length = headers.get("Content-Length", "")
     return State(url, validator, int(length) if length.isdecimal() else None)

@@ -85,6 +85,26 @@ def test_servers_that_cannot_resume(site: Serve, faults: dict[str, object]) -> N
     assert place(row).read_bytes() == BODY
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_server_that_answers_in_parts_unasked(site: Serve, known: bool) -> None:
+    server = site(always_partial=True, cuts=[300_000])
+    row = entry(server, known=known)
+    part = Part(place(row))
+    part.path.parent.mkdir(parents=True)
+    part.path.write_bytes(OTHER[:70_000])  # of an unknown past
+    assert pull(row, patience=HURRY).read_bytes() == BODY
+
+
+@pytest.mark.parametrize("shift", [-1, 1, 100_000])
+def test_another_part_than_was_asked_for_is_not_taken(site: Serve, shift: int) -> None:
+    server = site(cuts=[300_000], shift=shift)
+    assert pull(entry(server, known=False), patience=HURRY).read_bytes() == BODY
+    assert [one.get("Range") for one in server.asked] == [None, "bytes=300000-", None]
+    stubborn = site(always_partial=True, shift=shift, cuts=[300_000, 300_000, 300_000, 0, 0, 0, 0, 0])
+    with pytest.raises(CheckpointError, match="could not be downloaded"):
+        pull(entry(stubborn, name="other", known=False), patience=HURRY)
+
+
 def test_a_date_tells_files_apart_too(site: Serve) -> None:
     server = site(cuts=[300_000], etag=None, modified="Mon, 02 Nov 2020 10:00:00 GMT")
     row = entry(server, known=False)
