@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Final
+
+from obs_portrait.face.metrics.keypoints import mkr
 
 __all__ = ["FIGURES", "Figure", "Report", "mean_of"]
 
@@ -75,8 +76,8 @@ class Report:
 
     @property
     def mkr(self) -> float:
-        """Missing keypoint rate: every frame here shows a face in the ground truth."""
-        return sum(self.lost) / len(self.lost) if self.lost else math.nan
+        """Missing keypoint rate: every frame here shows a face in the ground truth. Raises `FaceError` without frames."""
+        return mkr([True] * len(self.lost), [not one for one in self.lost])
 
     def series(self, key: str, *, static: bool = False) -> list[float | None]:
         """One figure, frame by frame."""
