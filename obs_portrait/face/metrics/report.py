@@ -76,7 +76,7 @@ class Report:
 
     @property
     def mkr(self) -> float:
-        """Missing keypoint rate: every frame here shows a face in the ground truth. Raises `FaceError` without frames."""
+        """Missing keypoint rate; every frame here has a face in the ground truth. Raises `FaceError` without frames."""
         return mkr([True] * len(self.lost), [not one for one in self.lost])
 
     def series(self, key: str, *, static: bool = False) -> list[float | None]:
