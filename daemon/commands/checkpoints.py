@@ -55,11 +55,14 @@ def register(app: typer.Typer) -> None:
 
         A download that was cut, stopped or ran out of room goes on where it ended. Nothing is downloaded twice.
         """
-        from obs_portrait.checkpoints.catalog import lookup, present
+        from obs_portrait.checkpoints.catalog import lookup, place, present
+        from obs_portrait.checkpoints.pull import check_reachable
 
         entry = lookup(name)
         path = None if repin else present(entry)
         if path is None:
+            if not place(entry).is_file():
+                check_reachable(entry)  # before anybody is asked to accept anything
             _licence(entry, accept_licence)
             path = _pull(entry, repin)
         typer.echo(path)

