@@ -139,5 +139,7 @@ async def _no_such_thing(request: Request, error: Exception) -> Response:
     if status == 404:
         return refusal(404, "There is nothing at this address; /v1/openapi.json lists what there is.")
     if status == 405:
-        return refusal(405, f"{request.method} cannot be used here; /v1/openapi.json lists what can.")
+        answer = refusal(405, f"{request.method} cannot be used here; /v1/openapi.json lists what can.")
+        answer.headers["Allow"] = ", ".join(row.method for row in OPERATIONS if row.path == request.url.path) or "GET"
+        return answer
     return refusal(status, "This cannot be served.")

@@ -102,6 +102,8 @@ def test_what_is_not_there_is_said(knock: Knock) -> None:
     assert (missing.status, wrong.status) == (404, 405)
     assert "/v1/openapi.json" in missing.body["error"]
     assert "DELETE" in wrong.body["error"]
+    assert knock("DELETE", "/v1/bindings").headers["allow"] == "GET, PUT"
+    assert knock("POST", "/v1/openapi.json").headers["allow"] == "GET"
 
 
 def test_a_hanging_stage_costs_a_503_and_nothing_else(serve: Any, stage: StageStandIn, folder: Any) -> None:
