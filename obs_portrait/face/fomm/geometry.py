@@ -17,8 +17,8 @@ __all__ = ["Keypoints", "gaussians", "grid", "inverse", "product", "warp"]
 class Keypoints(NamedTuple):
     """K keypoints of N images and the motion's first derivative at each.
 
-    value: (N, K, 2), positions. jacobian: (N, K, 2, 2), d T_{X<-R} / dp, which maps directions of the abstract reference
-    frame R to directions in the image X. Unpacks as ``value, jacobian``.
+    value: (N, K, 2), positions. jacobian: (N, K, 2, 2), d T_{X<-R} / dp, which maps directions of the abstract
+    reference frame R to directions in the image X. Unpacks as ``value, jacobian``.
     """
 
     value: Tensor
