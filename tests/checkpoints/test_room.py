@@ -83,12 +83,20 @@ def test_room_for_the_rest_is_enough(site: Serve, monkeypatch: pytest.MonkeyPatc
     assert pull(row).read_bytes() == BODY
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written_to(site: Serve, folders: Path) -> None:
-    folders.mkdir()
-    folders.chmod(0o500)
-    with pytest.raises(CheckpointError, match="Permission denied"):
-        pull(entry(site()))
+def test_a_disk_that_cannot_be_written_to(site: Serve, small_disk: Path) -> None:
+    row = entry(site(), known=False)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(CheckpointError, match="Read-only file system"):
+        pull(row)
+
+
+def test_weights_on_a_disk_that_cannot_be_written_to_are_used_without_a_pin(site: Serve, small_disk: Path) -> None:
+    row = entry(site(), known=False)
+    place(row).parent.mkdir()
+    place(row).write_bytes(BODY[:1000])
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert pull(row) == place(row)
+    assert [path.name for path in place(row).parent.iterdir()] == ["weights.bin"]
 
 
 def test_a_file_where_the_folder_should_be(site: Serve, folders: Path) -> None:
