@@ -67,8 +67,8 @@ def load(path: str | Path, device: str | torch.device = "auto", dtype: str | tor
     """The networks of a checkpoint (``.pth.tar`` or ``.safetensors``).
 
     device: "auto", "cpu", "cuda", "cuda:1", "mps"; dtype: "float32", "bfloat16", "float16" or "auto" (what is fast on
-    the device). Raises `CheckpointError` with one sentence if the file is not exactly what it should be (`weights`), and
-    `FaceError` if the device is not there.
+    the device). Raises `CheckpointError` with one sentence if the file is not exactly what it should be (`weights`),
+    and `FaceError` if the device is not there.
     """
     chosen = choose_device(device)[0]
     kind = choose_dtype(dtype, chosen)

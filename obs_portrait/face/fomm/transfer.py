@@ -12,8 +12,8 @@ __all__ = ["hull_area", "relative", "scale"]
 def hull_area(points: Tensor) -> Tensor:
     """Area of the convex hull of each set of `points` (N, K, 2): (N,), on the points' device, without a round trip.
 
-    A line through two points is an edge of the hull if no point lies to its right; the shoelace formula over those edges
-    is the area. Points on an edge's line do not count as corners. O(K^3), which for K = 10 is 1000 sums.
+    A line through two points is an edge of the hull if no point lies to its right; the shoelace formula over those
+    edges is the area. Points on an edge's line do not count as corners. O(K^3), which for K = 10 is 1000 sums.
     """
     start, end = points[:, :, None], points[:, None]  # (N, K, 1, 2), (N, 1, K, 2)
     along = end - start  # (N, K, K, 2)
@@ -31,7 +31,7 @@ def hull_area(points: Tensor) -> Tensor:
 
 
 def scale(source: Keypoints, reference: Keypoints) -> Tensor:
-    """(N, 1, 1): how much larger the persona's face is than the driver's, by the areas of their hulls (--adapt_scale)."""
+    """(N, 1, 1): persona's face over driver's, by the areas of the keypoints' hulls (--adapt_scale)."""
     ratio = hull_area(source.value) / hull_area(reference.value).clamp_min(1e-9)
     return ratio.sqrt()[:, None, None]
 

@@ -119,7 +119,7 @@ def _read_torch(path: Path, mapped: bool) -> State:
     except Exception as error:  # damaged files raise many kinds
         if "weights_only" in str(error) or "Unsupported" in str(error):
             raise CheckpointError(
-                f"{path}: the file asks Python to run something while it is loaded; a checkpoint has no need to. It was "
+                f"{path}: the file asks Python to run something while it is loaded, which no checkpoint needs; it was "
                 "refused and nothing was run."
             ) from error
         raise _damaged(path) from error
@@ -177,8 +177,8 @@ def _take(path: Path, part: str, found: Mapping[str, Any]) -> dict[str, Tensor]:
         if names:
             more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
             raise CheckpointError(
-                f"{path}: the tensor {_quoted(f'{part}.{names[0]}')}{more} {what}; this is no vox-256 checkpoint of the "
-                "first-order motion model."
+                f"{path}: the tensor {_quoted(f'{part}.{names[0]}')}{more} {what}; this is no vox-256 checkpoint "
+                "of the first-order motion model."
             )
     return {name: _tensor(path, f"{part}.{name}", found[name], shape) for name, shape in wanted.items()}
 
@@ -207,7 +207,7 @@ def _stranger(path: Path, found: object) -> CheckpointError:
     names = [_quoted(name) for name in found][:3] if isinstance(found, Mapping) else []
     holds = f" It holds {', '.join(names)}…" if names else ""
     return CheckpointError(
-        f"{path}: this is no checkpoint of the first-order motion model: 'generator' and 'kp_detector' are not in it.{holds}"
+        f"{path}: this is no checkpoint of the first-order motion model: it has no 'generator' and 'kp_detector'.{holds}"
     )
 
 
