@@ -207,7 +207,7 @@ def _stranger(path: Path, found: object) -> CheckpointError:
     names = [_quoted(name) for name in found][:3] if isinstance(found, Mapping) else []
     holds = f" It holds {', '.join(names)}…" if names else ""
     return CheckpointError(
-        f"{path}: this is no checkpoint of the first-order motion model: it has no 'generator' and 'kp_detector'.{holds}"
+        f"{path}: no checkpoint of the first-order motion model: it has no 'generator' and 'kp_detector'.{holds}"
     )
 
 
