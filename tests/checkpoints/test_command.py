@@ -132,6 +132,34 @@ def test_convert_without_torch_says_what_to_type(tmp_path: Path, monkeypatch: py
     assert code == 1 and "pip install 'obs-portrait[neural]'" in output
 
 
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [("vox-adv-cpk.pth.tar", "vox-adv-cpk.safetensors"), ("a.pth", "a.safetensors"), ("b.PT", "b.PT.safetensors")],
+)
+def test_convert_writes_beside_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, target: str
+) -> None:
+    asked: list[tuple[Path, Path]] = []
+    monkeypatch.setattr("obs_portrait.face.fomm.convert", lambda src, dst: asked.append((src, dst)))
+    monkeypatch.setattr("daemon.commands.checkpoints._has_torch", lambda: True)
+    (tmp_path / source).write_bytes(b"x")
+    assert run("convert", str(tmp_path / source)) == (0, f"{tmp_path / target}\n")
+    assert asked == [(tmp_path / source, tmp_path / target)]
+    (tmp_path / target).write_bytes(b"x")
+    code, output = run("convert", str(tmp_path / source))
+    assert code == 1 and "exists already" in output and len(asked) == 1
+    assert run("convert", str(tmp_path / source), "--force")[0] == 0
+    assert run("convert", str(tmp_path / source), str(tmp_path / "c.onnx"))[0] == 2
+
+
+def test_convert_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed: converting is tested where it is")
+    (tmp_path / "zeros.pth").write_bytes(bytes(1000))
+    code, output = run("convert", str(tmp_path / "zeros.pth"))
+    assert code == 1 and "neither a PyTorch checkpoint nor a safetensors file" in output
+    assert [path.name for path in tmp_path.glob("zeros*")] == ["zeros.pth"]
+
+
 PROGRAM = """
 import sys
 from obs_portrait.checkpoints import catalog
