@@ -181,9 +181,22 @@ def _run(run: Callable[[Strip, Any], Report], label: str, rows: tuple[str, str],
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(label, total=None)
         report = run(strip, lambda done, total: bar.update(task, completed=done, total=total))
-    data.write_text(json.dumps(report.json(), indent=1) + "\n", encoding="utf-8")
-    plot(report, strip).save(page)
+    _write(data, lambda path: path.write_text(json.dumps(report.json(), indent=1) + "\n", encoding="utf-8"))
+    _write(page, plot(report, strip).save)
     return report
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> None:
+    """The file has its name when it is complete."""
+    from obs_portrait.media.files import partial_path
+
+    draft = partial_path(path)
+    try:
+        write(draft)
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise FaceError(f"{path}: cannot be written ({error.strerror or error}).") from error
 
 
 def _tell(reports: list[Report], paths: list[tuple[Path, Path]], as_json: bool) -> None:

@@ -177,6 +177,7 @@ def test_reconstruct_writes_json_and_a_page(clip: Path, tmp_path: Path) -> None:
     stem = f"reconstruct-{clip.stem}-judged-oracle"
     assert json.loads((out / f"{stem}.json").read_text()) == told["runs"][0]
     assert told["mean"]["l1"] == 0
+    assert {path.name for path in out.iterdir()} == {f"{stem}.json", f"{stem}.png"}
     with Image.open(out / f"{stem}.png") as page:
         assert page.width == 1200
     again = CliRunner().invoke(app, command)
