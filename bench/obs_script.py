@@ -91,6 +91,10 @@ def measure(pairs: list[tuple[RealObs, ObsClient]], seconds: float) -> list[Figu
     ]
 
 
+def _ratio(ours: float, other: float) -> float:
+    return ours / other if other else float("nan")
+
+
 def main(seconds: float) -> None:
     if reason := why_not():
         sys.exit(reason)
@@ -106,12 +110,12 @@ def main(seconds: float) -> None:
             client = stack.enter_context(ObsClient(address_of(obs)))
             assert client.wait_connected(30), client.problem
             pairs.append((obs, client))
-        print("daemon           skipped  without  frame ms  ratio   CPU s  ratio")
+        print("daemon           skipped  without  frame ms  ratio   CPU s  ratio", flush=True)
         for manner in MANNERS:
             with daemon(manner, run):
                 with_it, without = measure(pairs, seconds)
             results[manner] = {"with": vars(with_it), "without": vars(without)}
-            frame, cpu = with_it.frame_ms / without.frame_ms, with_it.cpu_s / without.cpu_s
+            frame, cpu = _ratio(with_it.frame_ms, without.frame_ms), _ratio(with_it.cpu_s, without.cpu_s)
             print(
                 f"{manner:<15}{with_it.skipped:>9}{without.skipped:>9}"
                 f"{with_it.frame_ms:>10.2f}{frame:>7.2f}{with_it.cpu_s:>8.2f}{cpu:>7.2f}",
