@@ -21,7 +21,7 @@ from obs_portrait.obs.script.running import obs_uses
 __all__ = ["SCRIPT", "Installation", "by_hand", "install_script", "script_dir", "uninstall_script"]
 
 SCRIPT: Final = "obs_portrait_script.py"
-_FILES: Final = (SCRIPT, "obs_portrait_link.py")
+_FILES: Final = (SCRIPT, "obs_portrait_link.py", "obs_portrait_worker.py")
 _BACKUP: Final = ".before-obs-portrait"
 _LARGEST: Final = 64 << 20
 

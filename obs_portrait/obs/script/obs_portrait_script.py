@@ -2,7 +2,7 @@
 
 Loaded by OBS (Python 3.6 and later, standard library only). OBS calls these functions in its UI thread, its hotkey
 thread and, for timers, its graphics thread: none of them waits for anything. Everything that talks to the daemon is
-done by the thread of `obs_portrait_link.Link`; what it learns is looked at when OBS calls.
+done by the threads of `obs_portrait_worker.Worker`; what they learn is looked at when OBS calls.
 
 OBS's documentation of scripts: https://docs.obsproject.com/scripting
 """
@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set, Tupl
 import obspython as obs
 
 if TYPE_CHECKING:
-    from obs_portrait.obs.script import obs_portrait_link as link_module
+    from obs_portrait.obs.script.obs_portrait_worker import Worker
 else:
-    import obs_portrait_link as link_module
+    import obs_portrait_link
+    import obs_portrait_worker
 
-    importlib.reload(link_module)  # "Reload Scripts" after an update: OBS itself reloads the script's own file only
+    for _module in (obs_portrait_link, obs_portrait_worker):
+        importlib.reload(_module)  # "Reload Scripts" after an update: OBS itself reloads this file only
+    Worker = obs_portrait_worker.Worker
 
 _TICK_MS = 500
 _MOST_PERSONAS = 64
@@ -60,7 +63,7 @@ class _Script:
     """What lives from script_load to script_unload."""
 
     def __init__(self) -> None:
-        self.link = link_module.Link()
+        self.worker = Worker()
         self.settings: Any = None
         self.hotkeys: Dict[str, int] = {}
         """Name of a hotkey -> OBS's number for it."""
@@ -119,22 +122,22 @@ class _Script:
 
     def order(self, name: str, path: str, body: Dict[str, Any]) -> None:
         kind = "panic" if name.startswith("panic") else name
-        self.link.order(kind, path, body, timeout=35.0 if name == "clip" else 12.0 if name == "calibrate" else 4.0)
+        self.worker.order(kind, path, body, timeout=35.0 if name == "clip" else 12.0 if name == "calibrate" else 4.0)
 
     def switch(self, persona: str) -> None:
-        self.link.order("switch", "/v1/switch", {"persona": persona})
+        self.worker.order("switch", "/v1/switch", {"persona": persona})
 
     def bind(self, scene: str, persona: Optional[str]) -> None:
         if self.bindings.get(scene) != persona:
             self.bindings[scene] = persona
             body = {"scene": scene, "persona": persona}
-            self.link.order(f"bind {scene}", "/v1/bindings", body, method="PUT")
+            self.worker.order(f"bind {scene}", "/v1/bindings", body, method="PUT")
 
     # ---- news of the daemon --------------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Takes over what the link's thread has learnt."""
-        state = self.link.state
+        """Takes over what the worker has learnt."""
+        state = self.worker.state
         if state.connected != self.connected:
             if self.connected is not None or state.connected:
                 words = "connected" if state.connected else state.problem
@@ -148,7 +151,7 @@ class _Script:
 
     def sentence(self) -> str:
         """The state in one line."""
-        state = self.link.state
+        state = self.worker.state
         if not state.connected:
             return state.problem
         status = state.status
@@ -176,7 +179,7 @@ _script: Optional[_Script] = None
 
 def _fill(properties: Any, script: _Script) -> None:
     """Brings what is on the page up to date."""
-    state = script.link.state
+    state = script.worker.state
     obs.obs_data_set_string(script.settings, "state", script.sentence())
     chosen = obs.obs_properties_get(properties, "persona")
     obs.obs_property_list_clear(chosen)
@@ -220,7 +223,7 @@ def _on_button(properties: Any, button: Any) -> bool:
     if name == "become":
         _script.switch(obs.obs_data_get_string(_script.settings, "persona"))
     if name == "refresh":
-        _script.link.refresh()
+        _script.worker.refresh()
     _script.look()
     _fill(properties, _script)
     return True
@@ -229,7 +232,7 @@ def _on_button(properties: Any, button: Any) -> bool:
 @_safely
 def _on_scene(properties: Any, choices: Any, settings: Any) -> bool:
     """OBS calls this for every list when it shows the page, too; `bind` asks for real changes only."""
-    if _script is not None and _script.link.state.connected:
+    if _script is not None and _script.worker.state.connected:
         scene = obs.obs_property_name(choices)[len(_key("")) :]
         _script.bind(scene, obs.obs_data_get_string(settings, _key(scene)) or None)
     return False
@@ -282,7 +285,7 @@ def script_load(settings: Any) -> None:
     global _script  # noqa: PLW0603 - OBS knows functions of the module only
     _script = _Script()
     _script.load(settings)
-    _script.link.start()
+    _script.worker.start()
     obs.timer_add(_on_tick, _TICK_MS)
 
 
@@ -302,4 +305,4 @@ def script_unload() -> None:
         obs.timer_remove(_on_tick)
         for number in script.hotkeys.values():
             obs.obs_hotkey_unregister(number)
-        script.link.stop()
+        script.worker.stop()

@@ -19,6 +19,8 @@ from obs_portrait.obs.script.running import obs_uses
 from tests.obs.conftest import needs_obs
 from tests.obs.real_obs import RealObs, collection, until
 
+FILES = (SCRIPT, "obs_portrait_link.py", "obs_portrait_worker.py")
+
 
 def closed(config_dir: Path) -> bool:
     """No OBS runs."""
@@ -63,9 +65,9 @@ def test_the_files_are_the_ones_of_this_version(tmp_path: Path) -> None:
     (folder / SCRIPT).write_text("# an older version")
     install_script(tmp_path, target=folder, running=closed)
     source = Path(__file__).parents[3] / "obs_portrait" / "obs" / "script"
-    for name in (SCRIPT, "obs_portrait_link.py"):
+    for name in FILES:
         assert (folder / name).read_bytes() == (source / name).read_bytes()
-    assert sorted(path.name for path in folder.iterdir()) == ["obs_portrait_link.py", SCRIPT]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
 
 
 def test_a_script_that_moved_keeps_its_keys(tmp_path: Path) -> None:
