@@ -27,8 +27,8 @@ class Keypoints(NamedTuple):
 
 def grid(height: int, width: int, like: Tensor) -> Tensor:
     """(height, width, 2): the position (x, y) of every pixel, with the dtype and on the device of `like`."""
-    y = torch.linspace(-1, 1, height, device=like.device, dtype=torch.float64)
-    x = torch.linspace(-1, 1, width, device=like.device, dtype=torch.float64)
+    y = torch.linspace(-1, 1, height, device=like.device)
+    x = torch.linspace(-1, 1, width, device=like.device)
     rows, columns = torch.meshgrid(y, x, indexing="ij")
     return torch.stack((columns, rows), -1).to(like.dtype)
 

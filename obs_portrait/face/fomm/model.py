@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -37,7 +38,8 @@ class Model:
     @torch.inference_mode()
     def keypoints(self, image: Tensor) -> Keypoints:
         """value (N, 10, 2) within [-1, 1] as (x, y) and jacobian (N, 10, 2, 2), both float32."""
-        found: Keypoints = self.detector(self._image(image))
+        with _full_precision():
+            found: Keypoints = self.detector(self._image(image))
         return found
 
     @torch.inference_mode()
@@ -47,7 +49,8 @@ class Model:
         Keypoints are pairs (value, jacobian) as `keypoints` returns them.
         """
         source_points, driving_points = self._points(kp_source), self._points(kp_driving)
-        out: Tensor = self.generator(self._image(source), source_points, driving_points)
+        with _full_precision():
+            out: Tensor = self.generator(self._image(source), source_points, driving_points)
         return out.float()
 
     def _image(self, image: Tensor) -> Tensor:
@@ -61,6 +64,11 @@ class Model:
     def _points(self, points: Keypoints) -> Keypoints:
         value, jacobian = (torch.as_tensor(part).to(self.device, torch.float32) for part in points)
         return Keypoints(value, jacobian)
+
+
+def _full_precision() -> AbstractContextManager[None]:
+    """NVIDIA's convolutions round float32 to 10 bits (TF32) unless told not to."""
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)  # type: ignore[no-any-return]
 
 
 def load(path: str | Path, device: str | torch.device = "auto", dtype: str | torch.dtype = "float32") -> Model:

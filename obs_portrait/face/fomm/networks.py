@@ -1,0 +1,75 @@
+"""The networks of a checkpoint, ready for live use, shared by all personas of a process that use the same file."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor
+
+from obs_portrait.errors import CheckpointError
+from obs_portrait.face.fomm.fast import FastDecoder, FastDetector, FastMotion
+from obs_portrait.face.fomm.geometry import Keypoints
+from obs_portrait.face.fomm.model import Model
+from obs_portrait.face.fomm.weights import read
+
+__all__ = ["Encoded", "Networks", "shared"]
+
+
+class Encoded(NamedTuple):
+    """Everything that the networks need of a source, float32: features xi (1, 256, 64, 64), the picture at a quarter of
+    its size (1, 3, 64, 64), and its keypoints."""
+
+    features: Tensor
+    small: Tensor
+    keypoints: Keypoints
+
+
+class Networks:
+    """detector, motion, decoder: of the live path, on `device` in `dtype`. The source's encoder stays on the CPU in
+    float32: it runs once for each persona."""
+
+    def __init__(self, model: Model, device: torch.device, dtype: torch.dtype) -> None:
+        """`model`: on the CPU, float32; becomes this object's."""
+        self.device, self.dtype = device, dtype
+        self.detector = FastDetector(model.detector, dtype).to(device).eval()
+        self.motion = FastMotion(model.generator.dense_motion_network, dtype).to(device).eval()
+        self.decoder = FastDecoder(model.generator, dtype).to(device).eval()
+        generator = model.generator
+        self._encode = generator.encode
+        # What only the exact decoder needs, two hundred megabytes, is let go.
+        del generator.bottleneck, generator.up_blocks, generator.final, generator.dense_motion_network.hourglass
+        self._exact_detector = model.detector
+
+    @torch.inference_mode()
+    def encode(self, source: Tensor) -> Encoded:
+        """`source`: (1, 3, 256, 256) float32 0..1 RGB on the CPU. The result is on `device`."""
+        features, small = self._encode(source)
+        value, jacobian = self._exact_detector(source)
+        features = features.contiguous(memory_format=torch.channels_last)
+        here = self.device
+        return Encoded(features.to(here), small.to(here), Keypoints(value.to(here), jacobian.to(here)))
+
+
+_Key = tuple[str, int, int, str, torch.dtype]
+_SHARED: Final[weakref.WeakValueDictionary[_Key, Networks]] = weakref.WeakValueDictionary()
+_LOCK: Final = threading.Lock()
+
+
+def shared(path: Path, device: torch.device, dtype: torch.dtype) -> Networks:
+    """The networks of the file at `path`, loaded once while anybody uses them. Raises `CheckpointError`."""
+    path = Path(path)
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise CheckpointError(f"{path}: there is no such checkpoint (obs-portrait checkpoints list).") from error
+    key = (str(path.resolve()), found.st_mtime_ns, found.st_size, str(device), dtype)
+    with _LOCK:
+        networks = _SHARED.get(key)
+        if networks is None:
+            networks = Networks(Model(read(path), torch.device("cpu"), torch.float32), device, dtype)
+            _SHARED[key] = networks
+        return networks
