@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -207,19 +208,18 @@ def skipped(client: ObsClient) -> int:
 
 
 def disturb(scripted: Scripted, client: ObsClient, manner: str | None) -> None:
-    """A few seconds of a daemon that behaves so (None: of no daemon), with keys being pressed."""
-    if manner is None:
-        (scripted.run / "control.json").unlink(missing_ok=True)
-        for _ in range(20):
-            press(client, "panic")
-        return
-    with RudeServer(RUDE[manner]) as server:
-        control_json(scripted.run, server.port)
-        until(lambda: server.visits > 0, 30, "the script has asked")
-        for number in range(20):
-            press(client, "calibrate" if number % 2 else "panic")
-        visits = server.visits
-        until(lambda: server.visits > visits, 30, "it has waited, and asks again")
+    """Three seconds of a daemon that behaves so (None: of no daemon), with keys being pressed."""
+    with contextlib.ExitStack() as stack:
+        if manner is None:
+            (scripted.run / "control.json").unlink(missing_ok=True)
+        else:
+            server = stack.enter_context(RudeServer(RUDE[manner]))
+            control_json(scripted.run, server.port)
+            until(lambda: server.visits > 0, 30, "the script has asked")
+        begun = client.request("GetStats")["renderTotalFrames"]
+        while client.request("GetStats", timeout=20)["renderTotalFrames"] < begun + 100:
+            for name in ("calibrate", "panic", "clip"):
+                press(client, name)
 
 
 def test_another_scene_collection_takes_the_script_along(scripted: Scripted) -> None:
