@@ -9,6 +9,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from obs_portrait.errors import ControlError
@@ -40,7 +41,7 @@ def publish(path: Path, url: str, token: str) -> None:
                 json.dump(content, file)
             if sys.platform == "win32":
                 _only_owner(name)
-            Path(name).replace(path)
+            _rename(Path(name), path)
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(name).unlink()
@@ -50,6 +51,19 @@ def publish(path: Path, url: str, token: str) -> None:
             f"{path} cannot be written ({error.strerror or error}), so that no key, script or page could reach OBS "
             "Portrait; make room there or set OBS_PORTRAIT_RUNTIME_DIR to a folder of yours."
         ) from error
+
+
+def _rename(made: Path, path: Path) -> None:
+    """Windows refuses while somebody reads the old file, which takes a moment."""
+    for patience in range(20, -1, -1):
+        try:
+            made.replace(path)
+        except PermissionError:
+            if sys.platform != "win32" or not patience:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _only_owner(name: str) -> None:
