@@ -9,7 +9,8 @@ __all__ = ["AudioSink", "VideoSink", "open_audio", "open_video"]
 
 
 def open_video(spec: str) -> VideoSink:
-    """The live picture sink that `spec` names, not yet opened: "virtualcam", "virtualcam:DEVICE", "null".
+    """The live picture sink that `spec` names, not yet opened: "virtualcam", "virtualcam:DEVICE", "obs",
+    "obs:PORT" (silent, if it is opened here), "null".
 
     The preview window answers to keys, so it belongs to `pipeline.live`. Raises `MediaError` for a spec that makes no
     sense.
@@ -23,7 +24,12 @@ def open_video(spec: str) -> VideoSink:
         from obs_portrait.media.sinks.virtualcam import VirtualCameraSink
 
         return VirtualCameraSink(rest or None)
-    raise MediaError(f"'{spec}' is no picture sink; use window, virtualcam, null or a file name.")
+    if kind == "obs":
+        from obs_portrait.media.sinks.obs_stream import DEFAULT_PORT, parse_spec
+        from obs_portrait.media.sinks.obs_stream.sink import ObsStreamSink
+
+        return ObsStreamSink(parse_spec(spec) or DEFAULT_PORT)
+    raise MediaError(f"'{spec}' is no picture sink; use obs, window, virtualcam, null or a file name.")
 
 
 def open_audio(spec: str) -> AudioSink:

@@ -17,6 +17,8 @@ class VideoSink(ABC):
     """Takes the persona's pictures. Implement `_open`, `_write`, `_close`; the public methods hold the gate."""
 
     name: str
+    adds_ns: int = 0
+    """How much later than `write` returns the picture is seen, as far as that is known and constant."""
     takes_all: bool = False
     """False: a live sink that wants the newest frame. True: a recorder that must get every frame."""
 
@@ -53,6 +55,8 @@ class AudioSink(ABC):
     """Takes the persona's voice, mono at `SAMPLE_RATE`."""
 
     name: str
+    adds_ns: int = 0
+    """How much later than `write` returns the sound is heard, as far as that is known and constant."""
 
     @abstractmethod
     def open(self) -> None:

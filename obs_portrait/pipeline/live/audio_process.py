@@ -68,6 +68,7 @@ class _AudioProcess:
         self._best_ns = 1 << 62
         self._peak = 0.0
         self._panic = False
+        self._adds_ns = 0
         self._heard_ns = 0
         self._number = 0
 
@@ -227,7 +228,7 @@ class _AudioProcess:
         since = now - block.captured_ns
         self._best_ns = min(self._best_ns, since)
         self._late += since > self._best_ns + _BLOCK_NS
-        latency = now - out.captured_ns - wait_ns
+        latency = now - out.captured_ns - wait_ns + self._adds_ns
         self._latencies[self._blocks % 200] = latency
         self._pipeline.stats.latency.add(latency)
         self._peak = max(self._peak * 0.98, float(abs(out.samples).max(initial=0.0)))
@@ -255,6 +256,11 @@ class _AudioProcess:
                 sink = devices.audio_sink(spec)
                 sink.open()
                 self._sinks.append(sink)
+            if self._plan.voice is not None:
+                from obs_portrait.media.sinks.obs_stream.voice import VoiceRingSink
+
+                self._sinks.append(VoiceRingSink(self._plan.voice))
+            self._adds_ns = max((sink.adds_ns for sink in self._sinks), default=0)
             if self._plan.part is not None:
                 from obs_portrait.pipeline.live.parts import AudioPart
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from obs_portrait.face.calibration import Calibrator, ReferenceSearch
 from obs_portrait.face.types import Observation
+from obs_portrait.media.types import CameraFrame
 from obs_portrait.pipeline.face_pipeline import FacePipeline
 from obs_portrait.pipeline.prepare import PreparedFace
 
@@ -37,6 +38,7 @@ class Coach:
         self._since_ns = 0
         self._advice = ""
         self._search: ReferenceSearch | None = None
+        self._leading: CameraFrame | None = None
 
     def calibrate(self) -> None:
         """Begins: the calmest frontal face of about a second becomes the reference, as soon as there is a fit one."""
@@ -60,7 +62,7 @@ class Coach:
                 better = self._search.consider(observation)
                 self._figures(self._search.current, self._search.best)
                 if better:
-                    self._take(observation)
+                    self._take(observation, CameraFrame(image, captured_ns, -1))
         except Exception as error:
             self._calibrator = self._search = None
             self._told(f"The reference stays as it is ({type(error).__name__}: {error}).", True)
@@ -70,14 +72,17 @@ class Coach:
     ) -> None:
         self._since_ns = self._since_ns or captured_ns
         reference = calibrator.add(observation, image)
+        if observation is not None and observation in (calibrator.leading, reference):
+            self._leading = CameraFrame(image, captured_ns, -1)  # of one frame at a time the picture is kept
         if reference is not None:
             self._calibrator = None
-            self._take(reference)
+            self._take(reference, self._leading)
+            self._leading = None
             self._told("Calibrated: your face of this moment is the neutral one.", False)
         elif captured_ns - self._since_ns > _ADVICE_NS and calibrator.message != self._advice:
             self._advice = calibrator.message
             self._told(f"Calibrating: {calibrator.message}", True)
 
-    def _take(self, reference: Observation) -> None:
-        self._pipeline.set_reference(reference)
+    def _take(self, reference: Observation, frame: CameraFrame | None) -> None:
+        self._pipeline.set_reference(reference, frame)
         self._kept(reference)

@@ -13,6 +13,7 @@ from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.messages import AudioSinkSpec, AudioSourceSpec, VideoSinkSpec, VideoSourceSpec
 
 if TYPE_CHECKING:
+    from obs_portrait.media.sinks.obs_stream.voice import VoiceRing
     from obs_portrait.pipeline.prepare import PreparedFace, PreparedVoice
     from obs_portrait.voice.settings import VoiceSettings
 
@@ -81,6 +82,8 @@ class VideoPlan:
     first: bool = True
     part: Path | None = None
     reference: Observation | None = None
+    voice: VoiceRing | None = None
+    """Where the voice comes from that a stream to OBS carries beside the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,8 @@ class AudioPlan:
     control: Board
     first: bool = True
     part: Path | None = None
+    voice: VoiceRing | None = None
+    """Where the voice is put for the stream to OBS."""
 
 
 VIDEO_CELLS = (
@@ -147,6 +152,7 @@ AUDIO_CELLS = (
 CONTROL_CELLS = (
     "delay_ns",  # how long this path waits for the other
     "panic",  # 1: only the card, only silence
+    "obs_period_ns",  # how long OBS's frames last; 0: nobody knows
 )
 """Written by the session, read by a process each frame or block without waiting: they reach a process that is busy,
 and one that was started again has them from its first frame on."""

@@ -7,7 +7,7 @@ import itertools
 import multiprocessing
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,8 @@ from typing import Any, Self
 
 from obs_portrait.errors import PipelineError, PortraitError
 from obs_portrait.face.types import Observation
+from obs_portrait.media.sinks.obs_stream import parse_spec
+from obs_portrait.media.sinks.obs_stream.voice import VoiceRing
 from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live import audio_process, recording, video_process
 from obs_portrait.pipeline.live.balance import Balance
@@ -76,6 +78,7 @@ class LiveSession:
             self._audio = Keeper(
                 "audio", audio_process.body, self._audio_plan, Board(*AUDIO_CELLS), silent_s=3.0, hung_s=options.hung_s
             )
+        self._voice = VoiceRing() if self._audio is not None and _streams(options.sinks) else None
         self._balance = Balance(self._video.board, self._audio.board if self._audio is not None else None)
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_in, self._wake_out = multiprocessing.Pipe(duplex=False)
@@ -208,6 +211,10 @@ class LiveSession:
         for control in self._balance.controls:
             control.set("panic", 0)
         self._panic = False
+
+    def obs_runs_at(self, period_ns: int) -> None:
+        """Tells the stream to OBS how long OBS's frames last, in ns; 0 if nobody knows."""
+        self._balance.video_control.set("obs_period_ns", period_ns)
 
     def search_reference(self) -> None:
         """Begins (or ends) the search for a better reference frame; its figures are in `status().reference`."""
@@ -401,6 +408,7 @@ class LiveSession:
             self._first["video"],
             part,
             self._neutral,
+            self._voice,
         )
 
     def _audio_plan(self) -> AudioPlan:
@@ -413,6 +421,7 @@ class LiveSession:
             self._balance.audio_control,
             self._first["audio"],
             part,
+            self._voice,
         )
 
     def _shut_down(self) -> None:
@@ -443,3 +452,8 @@ class LiveSession:
             notices=tuple(self._notices),
             recording=str(path) if path else None,
         )
+
+
+def _streams(sinks: Sequence[Any]) -> bool:
+    """Is one of them the stream to OBS?"""
+    return any(isinstance(spec, str) and parse_spec(spec) is not None for spec in sinks)

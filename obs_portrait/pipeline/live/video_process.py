@@ -278,7 +278,7 @@ class _VideoProcess:
         sinks: list[VideoSink] = []
         try:
             for spec in self._options.sinks:
-                sink = self._window() if spec == "window" else devices.video_sink(spec)
+                sink = self._window() if spec == "window" else self._obs_stream(spec) or devices.video_sink(spec)
                 sink.open(self._canvas.width, self._canvas.height, self._options.rate)
                 sinks.append(sink)
             if self._plan.part is not None:
@@ -291,6 +291,17 @@ class _VideoProcess:
                 sink.close()
             raise
         return sinks
+
+    def _obs_stream(self, spec: object) -> VideoSink | None:
+        from obs_portrait.media.sinks.obs_stream import parse_spec
+
+        port = parse_spec(spec) if isinstance(spec, str) else None
+        if port is None:
+            return None
+        from obs_portrait.media.sinks.obs_stream.sink import ObsStreamSink
+
+        control = self._plan.control
+        return ObsStreamSink(port, self._plan.voice, lambda: control.get("obs_period_ns") / 1e9 or 1 / 60)
 
     def _window(self) -> VideoSink:
         from obs_portrait.pipeline.live.window import PreviewWindow

@@ -1,0 +1,179 @@
+"""Serves the stream on loopback: one thread for each client, and nobody waits for any of them."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from obs_portrait.errors import MediaError
+from obs_portrait.media.sinks.obs_stream.nut import AUDIO, VIDEO, NutWriter
+from obs_portrait.media.sinks.obs_stream.timeline import Timeline
+from obs_portrait.media.sinks.obs_stream.voice import VoiceRing, VoiceTap
+from obs_portrait.media.types import SAMPLE_RATE
+
+__all__ = ["StreamServer"]
+
+_BLOCK = SAMPLE_RATE // 200
+_BLOCK_NS = 5_000_000
+_ANNOUNCED = 4
+"""Blocks of silence that tell OBS at once that there is sound."""
+_PATIENCE_S = 2.0
+_MOST_CLIENTS = 8
+_BACKLOG_NS = 150_000_000
+
+
+class StreamServer:
+    """port: on 127.0.0.1. width, height: of the pictures. voice: where the sound comes from; None: silence.
+
+    period(): OBS's own frame period in s, asked now and then; pictures are repeated in 0.6 of it.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        width: int,
+        height: int,
+        voice: VoiceRing | None = None,
+        period: Callable[[], float] = lambda: 1 / 60,
+    ) -> None:
+        self.port, self._size, self._voice, self._period = port, (width, height), voice, period
+        self._there = threading.Condition()
+        self._picture: memoryview | None = None
+        self._number = 0
+        self._halt = False
+        self._clients: set[socket.socket] = set()
+        self.served = 0
+        """Clients that have come so far."""
+        self._listener = _listen(port)
+        self._thread = threading.Thread(target=self._accept, name="obs stream", daemon=True)
+        self._thread.start()
+
+    @property
+    def clients(self) -> int:
+        """How many are connected now."""
+        return len(self._clients)
+
+    def show(self, bgra: NDArray[np.uint8]) -> None:
+        """The newest picture, (H, W, 4) uint8 BGRA, C-contiguous; it must not be changed afterwards. Never waits."""
+        with self._there:
+            self._picture = memoryview(bgra.data).cast("B")
+            self._number += 1
+            self._there.notify_all()
+
+    def close(self) -> None:
+        """Ends the stream for everybody. May be called twice."""
+        with self._there:
+            self._halt = True
+            self._there.notify_all()
+            clients = list(self._clients)
+        with contextlib.suppress(OSError):  # wakes `accept` on every platform
+            socket.create_connection(("127.0.0.1", self.port), 0.2).close()
+        self._listener.close()
+        for client in clients:
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+        self._thread.join(2)
+
+    # ---- the listener's thread -----------------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        while not self._halt:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                if self._halt:
+                    return
+                time.sleep(0.05)  # out of descriptors, for instance
+                continue
+            if self._halt or len(self._clients) >= _MOST_CLIENTS:
+                client.close()
+                continue
+            client.settimeout(_PATIENCE_S)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # Small: what waits in a socket is old by the time it is shown.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
+            self.served += 1
+            with self._there:
+                self._clients.add(client)
+            threading.Thread(target=self._serve, args=(client,), name="obs stream client", daemon=True).start()
+
+    # ---- a client's thread ---------------------------------------------------------------------------------------
+
+    def _serve(self, client: socket.socket) -> None:
+        try:
+            with client:
+                self._stream(client)
+        except OSError:
+            pass  # it went away, or took nothing for too long; it will come back by itself
+        finally:
+            with self._there:
+                self._clients.discard(client)
+
+    def _stream(self, client: socket.socket) -> None:
+        writer, tap = NutWriter(*self._size, SAMPLE_RATE), VoiceTap(self._voice)
+        line = Timeline(time.monotonic_ns())
+        client.sendall(writer.header())
+        sound = round(line.first_sound * SAMPLE_RATE)  # stamp of the next block, in samples
+        due = line.sound_begins_ns + _BLOCK_NS  # when the next block is complete
+        for _ in range(_ANNOUNCED):
+            self._send_sound(client, writer, sound, bytes(2 * _BLOCK))
+            sound, due = sound + _BLOCK, due + _BLOCK_NS
+        shown, sent_ns, last = -1, 0, -1
+        repeat_ns, asked_ns = 0, 0
+        while not self._halt:
+            if time.monotonic_ns() - asked_ns > 1_000_000_000:
+                asked_ns = time.monotonic_ns()
+                repeat_ns = round(min(max(self._period(), 1 / 240), 1 / 10) * 0.6e9)
+            picture, number = self._next(shown, min(due, sent_ns + repeat_ns))
+            now = time.monotonic_ns()
+            if now - due > _BACKLOG_NS:  # the client or this machine stood still: what was missed is not played later
+                missed = (now - due) // _BLOCK_NS
+                sound, due = sound + missed * _BLOCK, due + missed * _BLOCK_NS
+            while due <= now:
+                self._send_sound(client, writer, sound, tap.take(_BLOCK).astype("<i2").tobytes())
+                sound, due = sound + _BLOCK, due + _BLOCK_NS
+            if picture is None or (number == shown and now - sent_ns < repeat_ns):
+                continue
+            shown, sent_ns = number, now
+            last = max(last + 1, round(line.picture(now) * writer.ticks))
+            client.sendall(writer.frame(VIDEO, last, picture.nbytes))
+            client.sendall(picture)
+
+    def _send_sound(self, client: socket.socket, writer: NutWriter, stamp: int, samples: bytes) -> None:
+        client.sendall(writer.frame(AUDIO, stamp, len(samples)) + samples)
+
+    def _next(self, shown: int, until_ns: int) -> tuple[memoryview | None, int]:
+        """The newest picture and its number, as soon as it is another than `shown`, or at `until_ns`."""
+        with self._there:
+            while not self._halt and (self._picture is None or self._number == shown):
+                left = (until_ns - time.monotonic_ns()) / 1e9
+                if left <= 0:
+                    break
+                self._there.wait(left)
+            return self._picture, self._number
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(4)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        why = getattr(error, "strerror", None) or error
+        raise MediaError(
+            f"The OBS stream cannot use port {port} ({why}): another program has it. Choose another one with "
+            "--sink obs:PORT, and type `obs-portrait obs setup` again."
+        ) from None
+    return listener

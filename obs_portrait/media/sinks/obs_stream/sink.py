@@ -1,0 +1,44 @@
+"""The OBS stream as a video sink."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import cv2
+
+from obs_portrait.media.sinks.base import VideoSink
+from obs_portrait.media.sinks.obs_stream.server import StreamServer
+from obs_portrait.media.sinks.obs_stream.voice import VoiceRing
+from obs_portrait.media.types import PersonaFrame
+
+__all__ = ["ObsStreamSink"]
+
+
+class ObsStreamSink(VideoSink):
+    """Serves picture and voice as one stream that OBS plays as a Media Source (`input_settings`)."""
+
+    name = "OBS stream"
+
+    def __init__(self, port: int, voice: VoiceRing | None = None, period: Callable[[], float] = lambda: 1 / 60) -> None:
+        """voice: the ring that the audio process fills; None: a silent stream. period(): OBS's frame period in s."""
+        self._port, self._voice, self._period = port, voice, period
+        self._server: StreamServer | None = None
+
+    @property
+    def clients(self) -> int:
+        """How many players are connected."""
+        return self._server.clients if self._server is not None else 0
+
+    def _open(self, width: int, height: int, rate: Fraction) -> None:
+        self._server = StreamServer(self._port, width, height, self._voice, self._period)
+
+    def _write(self, frame: PersonaFrame) -> None:
+        if self._server is not None:
+            self._server.show(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGRA))  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """Ends the stream."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
