@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from daemon.control.client import ControlClient
 from daemon.control.server import ControlServer
 from obs_portrait.obs.client import ObsClient
 from obs_portrait.obs.script.install import install_script
@@ -43,6 +46,12 @@ class Scripted:
         """What OBS has saved of the script's settings."""
         saved = json.loads((self.obs.config_dir / "basic" / "scenes" / "Tests.json").read_text("utf-8"))
         return dict(saved["modules"]["scripts-tool"][0]["settings"])
+
+    def said(self) -> str:
+        """The newest line of the script in OBS's log."""
+        return next(
+            (line for line in reversed(self.obs.log().splitlines()) if "[Python: obs_portrait_script.py]" in line), ""
+        )
 
     def complaints(self) -> list[str]:
         """Lines of OBS's log that tell of a fault of the script."""
@@ -117,7 +126,7 @@ def test_a_real_key_works_for_a_persona_that_comes_back(scripted: Scripted, clie
     """Its key was saved by an earlier session of OBS; the daemon is not even started yet when OBS loads it."""
     stage = StageStandIn("ada", "emil")
     with scripted.serve(stage):
-        until(lambda: "OBS Portrait: connected" in scripted.obs.log(), 20, "connected")
+        until(lambda: "connected" in scripted.said(), 20, "connected")
         for key, asked in (("F7", ("switch", "emil")), ("F8", ("clip", "save"))):
             subprocess.run(["xdotool", "keydown", key], env=scripted.obs.env, check=True)
             until(lambda asked=asked: asked in stage.asked, 10, f"{key} does it")
@@ -155,7 +164,7 @@ def test_the_settings_page(scripted: Scripted, client: ObsClient, tmp_path: Path
     stage = StageStandIn("ada", "bronze", "ink")
     stage.rules = {"Bronze": "ink"}
     with scripted.serve(stage):
-        until(lambda: "OBS Portrait: connected" in scripted.obs.log().splitlines()[-1], 20, "connected")
+        until(lambda: "connected" in scripted.said(), 20, "connected")
         page = ScriptsDialog(scripted.obs)
         page.press("panic")
         until(lambda: stage.asked == [("panic", True)], 10, "the button reaches the daemon")
@@ -171,7 +180,7 @@ def test_the_settings_page(scripted: Scripted, client: ObsClient, tmp_path: Path
         page.close()
         ScriptsDialog(scripted.obs).close()
         assert len(stage.asked) == count
-    until(lambda: "is not running" in scripted.obs.log().splitlines()[-1], 20, "gone")
+    until(lambda: "is not running" in scripted.said(), 20, "gone")
     page = ScriptsDialog(scripted.obs)  # without a daemon: told, and nothing to press
     for button in ("panic", "become", "clip", "refresh"):
         page.press(button)
@@ -181,16 +190,43 @@ def test_the_settings_page(scripted: Scripted, client: ObsClient, tmp_path: Path
     assert scripted.complaints() == []
 
 
+@pytest.mark.slow
+def test_a_key_in_obs_changes_the_persona_of_the_real_daemon(
+    scripted: Scripted, client: ObsClient, tmp_path: Path
+) -> None:
+    """No stand-in: `obs-portrait run` with both media processes, steered from OBS."""
+    command = [sys.executable, "-m", "daemon.cli", "run", "--source", "performance", "--loop", "--sink", "null",
+               "--persona", "ada", "--persona", "ink", "--no-obs"]  # fmt: skip
+    env = {**os.environ, "OBS_PORTRAIT_RUNTIME_DIR": str(scripted.run)}
+    log = tmp_path / "run.txt"
+    with log.open("wb") as out, subprocess.Popen(command, env=env, stdout=out, stderr=out) as daemon:
+        try:
+            remote = ControlClient(scripted.run)
+            until(lambda: remote.running() and remote.status()["state"] == "live", 90, "the daemon is live")
+            until(lambda: "persona.ink" in hotkeys(client), 30, "the script knows its personas")
+            press(client, "persona.ink")
+            until(lambda: remote.status()["persona"] == "ink", 20, "ink is on stage")
+            press(client, "panic")
+            until(lambda: remote.status()["panic"], 20, "panic")
+            press(client, "panic_off")
+            until(lambda: not remote.status()["panic"], 20, "no panic any more")
+        finally:
+            daemon.terminate()
+            assert daemon.wait(30) in {0, 130}, log.read_text("utf-8", "replace")
+    assert not (scripted.run / "control.json").exists()
+    until(lambda: "is not running" in scripted.said(), 20, "the script sees that it is gone")
+
+
 def test_whatever_the_daemon_does_obs_does_not_notice(scripted: Scripted, client: ObsClient, tmp_path: Path) -> None:
     """Beside it runs an OBS without the script, under the same load of this machine."""
     other = RealObs(tmp_path / "plain")
     with other, ObsClient(address_of(other)) as plain:
         assert plain.wait_connected(20)
         before = skipped(client), skipped(plain)
-        for manner in (None, "silent", "floods", "deeply nested"):  # test_link has them all
+        for manner in (None, "silent", "floods"):  # test_link has them all
             disturb(scripted, client, manner)
         with_script, without = skipped(client) - before[0], skipped(plain) - before[1]
-    # One call that waited for a hanging daemon would cost 90 frames; a frame now and then is this machine's.
+    # One call that waited for a hanging daemon would cost all of 60 frames; a frame now and then is this machine's.
     assert with_script <= without + 5, (with_script, without)
     assert scripted.complaints() == []
     client.close()
@@ -208,7 +244,7 @@ def skipped(client: ObsClient) -> int:
 
 
 def disturb(scripted: Scripted, client: ObsClient, manner: str | None) -> None:
-    """Three seconds of a daemon that behaves so (None: of no daemon), with keys being pressed."""
+    """Two seconds of a daemon that behaves so (None: of no daemon), with keys being pressed."""
     with contextlib.ExitStack() as stack:
         if manner is None:
             (scripted.run / "control.json").unlink(missing_ok=True)
@@ -217,7 +253,7 @@ def disturb(scripted: Scripted, client: ObsClient, manner: str | None) -> None:
             control_json(scripted.run, server.port)
             until(lambda: server.visits > 0, 30, "the script has asked")
         begun = client.request("GetStats")["renderTotalFrames"]
-        while client.request("GetStats", timeout=20)["renderTotalFrames"] < begun + 100:
+        while client.request("GetStats", timeout=20)["renderTotalFrames"] < begun + 60:
             for name in ("calibrate", "panic", "clip"):
                 press(client, name)
 
