@@ -167,6 +167,11 @@ class Calibrator:
         self._top: tuple[float, Observation, Assessment] | None = None
         self._best_score = -1.0
 
+    @property
+    def leading(self) -> Observation | None:
+        """The best frame of the present second: the reference, if no better one comes. None between two seconds."""
+        return None if self._top is None else self._top[1]
+
     def add(self, observation: Observation | None, image: NDArray[np.uint8] | None = None) -> Observation | None:
         """One frame's face (None: there is none). Returns the reference as soon as it is found, and from then on."""
         if self.reference is not None:

@@ -56,6 +56,10 @@ class FaceEngine(ABC):
         """The driver's neutral frame, from which relative motion is counted. None: the next rendered observation
         becomes the reference."""
 
+    def show_reference(self, frame: CameraFrame) -> None:  # noqa: B027 - most engines measure motion by landmarks
+        """The camera frame in which the reference was seen; given to engines with `needs_pixels`, right before
+        `set_reference`, if it is still at hand (it is not after a process was restarted). Must not be written to."""
+
     @abstractmethod
     def render(self, observation: Observation, frame: CameraFrame | None = None) -> NDArray[np.uint8]:
         """The persona in the pose of `observation`: (canvas.height, canvas.width, 3) uint8 RGB, C-contiguous.

@@ -71,6 +71,7 @@ class FacePipeline:
         """The face in the last frame; None if there was none."""
         self.reference: Observation | None = None
         """The driver's neutral frame; None until a face was seen."""
+        self._reference_frame: CameraFrame | None = None
         self.timings = Timings()
         """Of the last frame."""
         self._make_tracker = make_tracker
@@ -92,9 +93,10 @@ class FacePipeline:
         at = at_ns if at_ns is not None else -1
         self._next = [*(one for one in self._next if one[0] < at), (at, face)]
 
-    def set_reference(self, reference: Observation | None) -> None:
-        """The driver's neutral frame (from `face.calibration`); None: the next face that is seen."""
-        self.reference = reference
+    def set_reference(self, reference: Observation | None, frame: CameraFrame | None = None) -> None:
+        """The driver's neutral frame (from `face.calibration`); None: the next face that is seen. `frame` is the picture
+        in which it was seen, for engines that need pixels; it is kept, and not written to."""
+        self.reference, self._reference_frame = reference, frame
         self._engine.refer(reference)
 
     def process(self, frame: CameraFrame) -> PersonaFrame:
@@ -108,8 +110,8 @@ class FacePipeline:
         result: object = None
         if observation is not None:
             if self.reference is None:
-                self.reference = observation
-            result = self._engine.render(observation, frame, self.reference, self.stats)
+                self.reference, self._reference_frame = observation, frame
+            result = self._engine.render(observation, frame, self.reference, self._reference_frame, self.stats)
         rendered = perf_counter_ns()
         out = self.guard.stand_in(frame.captured_ns, frame.index) if result is None else self._admit(result, frame)
         done = perf_counter_ns()
@@ -128,7 +130,7 @@ class FacePipeline:
             return None
         self._take_turn(frame.captured_ns)
         begin = perf_counter_ns()
-        result = self._engine.render(seen, frame, self.reference or seen, self.stats)
+        result = self._engine.render(seen, frame, self.reference or seen, self._reference_frame, self.stats)
         if result is None:
             return None
         out = self._admit(result, frame)
@@ -216,7 +218,14 @@ class _Engine:
         """Tells the engine the driver's neutral frame, at the next rendering."""
         self._referred, self._fresh = reference, True
 
-    def render(self, seen: Observation, frame: CameraFrame, reference: Observation, stats: Stats) -> object:
+    def render(
+        self,
+        seen: Observation,
+        frame: CameraFrame,
+        reference: Observation,
+        reference_frame: CameraFrame | None,
+        stats: Stats,
+    ) -> object:
         """What the engine returns, or None if it fails. Never raises."""
         if self._renewed is not None:
             self._face, self._renewed, self._failures, self._fresh = self._renewed, None, 0, True
@@ -224,6 +233,8 @@ class _Engine:
         engine = self._face.engine
         try:
             if self._fresh:
+                if reference_frame is not None and engine.needs_pixels:
+                    engine.show_reference(_read_only(reference_frame))
                 engine.set_reference(self._referred or reference)
                 self._fresh = False
             result = engine.render(seen, _read_only(frame) if engine.needs_pixels else None)

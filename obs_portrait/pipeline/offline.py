@@ -141,7 +141,7 @@ def render(job: Job, progress: Progress | None = None) -> Result:
         face = FacePipeline(faces[0][1], job.make_tracker, stats=result.face)
         stack.callback(face.close)
         if reference is not None:
-            face.set_reference(reference.observation)
+            face.set_reference(reference.observation, reference.frame)
             result.reference_frame = reference.index
         voice = _voice(job, result.voice) if audio is not None else None
         for at_ns, prepared in faces[1:]:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from obs_portrait.errors import FaceError, MediaError
 from obs_portrait.face.types import Observation, Portrait
 from obs_portrait.media.sources.base import VideoSource
+from obs_portrait.media.types import CameraFrame
 from obs_portrait.pipeline.face_pipeline import Tracker
 
 __all__ = ["Found", "Reference", "find_reference"]
@@ -25,10 +26,11 @@ _PATIENCE_NS: Final = 30_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A reference frame."""
+    """A reference frame: its number in the file, the face in it, and its picture."""
 
     index: int
     observation: Observation
+    frame: CameraFrame
 
 
 def find_reference(
@@ -101,4 +103,4 @@ def _observe(
                 continue
             if observation is not None:
                 seen_ns = frame.captured_ns
-                yield Found(frame.index, observation)
+                yield Found(frame.index, observation, frame)

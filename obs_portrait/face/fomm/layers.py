@@ -101,7 +101,8 @@ class FastResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = torch.addcmul(self.shift, x, self.factor).relu_()
-        return x + self.conv2(self.conv1(y))
+        z: Tensor = self.conv2(self.conv1(y))
+        return z.add_(x)
 
 
 class FastFinal(nn.Module):
