@@ -21,6 +21,7 @@ from obs_portrait.pipeline.live.session import LiveSession
 if TYPE_CHECKING:
     from daemon.control.server import ControlServer
     from obs_portrait.obs.client import ObsEvent
+    from obs_portrait.obs.clips.recorder import Staged
     from obs_portrait.pipeline.live.options import LiveOptions
     from obs_portrait.pipeline.live.status import LiveReport
 
@@ -196,8 +197,20 @@ class App(Stage):
             self._control.notify()
 
     def clip(self, action: ClipAction) -> ClipResult:
-        """See `Stage`."""
-        raise PortraitError(f"Clips are not there yet; '{action}' was not done.")
+        """See `Stage`. The file of a clip that was saved or stopped is in the clips folder when this returns."""
+        if self._obs is None:
+            raise ObsError("OBS is not followed (--no-obs), so there are no clips.")
+        clips = self._obs.clips
+        outcome = {"save": clips.save, "start": clips.start, "stop": clips.stop, "last": clips.last}[action]()
+        if outcome.clip is not None:
+            self.last_clip = outcome.clip.path
+        self._heard(Notice("clip", outcome.message, False))
+        return {
+            "action": outcome.action,
+            "path": str(outcome.clip.path) if outcome.clip is not None else None,
+            "message": outcome.message,
+            "seconds": outcome.clip.info.duration_s if outcome.clip is not None else None,
+        }
 
     def scenes(self) -> list[str]:
         """See `Stage`."""
@@ -240,13 +253,15 @@ class _ObsSide:
     def __init__(self, session: LiveSession, note: Callable[[str, str, bool], None]) -> None:
         from obs_portrait.obs.binding_file import BindingFile
         from obs_portrait.obs.client import LINK_DOWN, LINK_UP, ObsClient
+        from obs_portrait.obs.clips.diary import Diary
+        from obs_portrait.obs.clips.recorder import ClipRecorder
         from obs_portrait.obs.curtain import Curtain
         from obs_portrait.obs.director import Director
         from obs_portrait.obs.keeping import find_address
         from obs_portrait.obs.setup_record import SetupRecord
         from obs_portrait.obs.watch import ObsWatch
 
-        self._note = note
+        self._note, self._session = note, session
         self._was_up = False
         self.client = ObsClient(find_address)
         self._end = self.client.subscribe(self._link, LINK_UP, LINK_DOWN)
@@ -254,6 +269,10 @@ class _ObsSide:
         self.bindings = BindingFile(on_problem=lambda text: note("bindings", text, True))
         self.director = Director(self.client, self.bindings, session, note)
         self.curtain = Curtain(self.client, lambda: SetupRecord.load().inputs)
+        self._diary = Diary(lambda kind, name, at_ns: kind == "persona" and self.clips.chapter(name))
+        self.clips = ClipRecorder(
+            self.client, diary=self._diary, staged=self._staged, local=lambda: find_address().local
+        )
 
     def _link(self, event: ObsEvent) -> None:
         from obs_portrait.obs.client import LINK_UP
@@ -264,6 +283,24 @@ class _ObsSide:
             self._note("obs link", f"OBS {version} is connected; scenes switch personas.", False)
         elif self._was_up:
             self._note("obs link", f"{event.data.get('why', 'OBS is gone.')} It is looked for; the show goes on.", True)
+
+    def _staged(self, persona: str | None) -> Staged:
+        """What a clip's sidecar says of the show."""
+        from obs_portrait.obs.clips.recorder import Staged
+        from obs_portrait.persona import store
+
+        live = self._session.status()
+        measured = {
+            "picture_ms": live.video.latency_ms,
+            "voice_ms": live.audio.latency_ms if live.audio is not None else None,
+            "skew_ms": live.skew_ms,
+        }
+        timings = {name: round(ms, 1) for name, ms in measured.items() if ms}
+        try:
+            profile = store.load(persona or self._session.persona)
+        except PortraitError:  # deleted meanwhile; its clip is none the worse
+            return Staged(timings=timings)
+        return Staged(profile.face.engine, profile.voice.converter, timings)
 
     def state(self) -> ObsState:
         """For the status."""
@@ -280,11 +317,14 @@ class _ObsSide:
 
     def start(self) -> None:
         """Begins to look for OBS."""
+        self._diary.watch(lambda: (self._session.persona, self.director.scene))
         self.director.start()
         self.client.start()
 
     def stop(self) -> None:
         """Lets go of OBS."""
+        self._diary.close()
+        self.clips.close()
         self.director.close()
         self.curtain.close()
         self.watch.close()
