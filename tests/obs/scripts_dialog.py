@@ -11,6 +11,7 @@ __all__ = ["ScriptsDialog"]
 
 _SIZE = (1100, 790)
 _SCRIPT = (60, 67)
+_DEFAULTS = (290, 707)
 _BUTTON_X, _LIST_X = 640, 1045
 _ROWS = {
     "refresh": 188, "persona": 231, "become": 274, "calibrate": 318, "search": 362, "clip": 406, "panic": 450,
@@ -69,8 +70,8 @@ class ScriptsDialog:
         self._do("click", "1")
 
     def press(self, button: str) -> None:
-        """A button by the name that the script gives it."""
-        self.click(_BUTTON_X, _ROWS[button])
+        """A button by the name that the script gives it, or OBS's own "defaults"."""
+        self.click(*(_DEFAULTS if button == "defaults" else (_BUTTON_X, _ROWS[button])))
         self._drawn()
 
     def choose(self, row: int, down: int) -> None:

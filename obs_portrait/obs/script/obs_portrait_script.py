@@ -10,19 +10,20 @@ OBS's documentation of scripts: https://docs.obsproject.com/scripting
 import functools
 import importlib
 import json
+import threading
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set, Tuple, TypeVar
 
 import obspython as obs
 
 if TYPE_CHECKING:
-    from obs_portrait.obs.script.obs_portrait_worker import Worker
+    from obs_portrait.obs.script.obs_portrait_worker import State, Worker
 else:
     import obs_portrait_link
     import obs_portrait_worker
 
     for _module in (obs_portrait_link, obs_portrait_worker):
         importlib.reload(_module)  # "Reload Scripts" after an update: OBS itself reloads this file only
-    Worker = obs_portrait_worker.Worker
+    State, Worker = obs_portrait_worker.State, obs_portrait_worker.Worker
 
 _TICK_MS = 500
 _MOST_PERSONAS = 64
@@ -72,6 +73,7 @@ class _Script:
         self.bindings: Dict[str, Optional[str]] = {}
         self.revision = 0
         self.connected: Optional[bool] = None
+        self._looking = threading.Lock()
 
     # ---- hotkeys -------------------------------------------------------------------------------------------------
 
@@ -100,11 +102,17 @@ class _Script:
 
     def save(self, settings: Any) -> None:
         """Into OBS's own settings, which it keeps with the scene collection."""
-        for full, number in self.hotkeys.items():
+        used = set()
+        for full, number in list(self.hotkeys.items()):
             keys = obs.obs_hotkey_save(number)
             obs.obs_data_set_array(settings, full, keys)
+            if obs.obs_data_array_count(keys):
+                used.add(full)
             obs.obs_data_array_release(keys)
-        obs.obs_data_set_string(settings, "personas", json.dumps(self.personas))
+        # One that is gone is remembered as long as it has a key: it may be back tomorrow.
+        there = self.worker.state.personas if self.revision else tuple(self.personas)
+        kept = [name for name in self.personas if name in there or f"obs_portrait.persona.{name}" in used]
+        obs.obs_data_set_string(settings, "personas", json.dumps(kept))
 
     def load(self, settings: Any) -> None:
         self.settings = settings
@@ -136,8 +144,14 @@ class _Script:
     # ---- news of the daemon --------------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Takes over what the worker has learnt."""
-        state = self.worker.state
+        """Takes over what the worker has learnt. OBS may call from two threads at once: one of them is enough."""
+        if self._looking.acquire(False):
+            try:
+                self._take_over(self.worker.state)
+            finally:
+                self._looking.release()
+
+    def _take_over(self, state: State) -> None:
         if state.connected != self.connected:
             if self.connected is not None or state.connected:
                 words = "connected" if state.connected else state.problem
@@ -233,8 +247,9 @@ def _on_button(properties: Any, button: Any) -> bool:
 def _on_scene(properties: Any, choices: Any, settings: Any) -> bool:
     """OBS calls this for every list when it shows the page, too; `bind` asks for real changes only."""
     if _script is not None and _script.worker.state.connected:
-        scene = obs.obs_property_name(choices)[len(_key("")) :]
-        _script.bind(scene, obs.obs_data_get_string(settings, _key(scene)) or None)
+        key = obs.obs_property_name(choices)
+        if obs.obs_data_has_user_value(settings, key):  # "Defaults" shall not unbind every scene
+            _script.bind(key[len(_key("")) :], obs.obs_data_get_string(settings, key) or None)
     return False
 
 
