@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -34,6 +34,7 @@ def render(
     adapt_scale: bool | None = None,
     best_frame: int | None = None,
     find_best_frame: bool = False,
+    face: Mapping[str, Any] | None = None,
     sound: Literal["convert", "none", "reveal"] = "convert",
     side_by_side: bool = False,
     size: tuple[int, int] = (512, 512),
@@ -48,6 +49,7 @@ def render(
     motion: "relative" moves the portrait by the driver's motion since the reference frame, "absolute" takes the
     driver's pose as it is. The reference is the calmest frame of the first second, `best_frame` if given, or the one
     that looks most like the portrait (`find_best_frame`).
+    face: more settings of the engine, as in a profile's [face] section: {"checkpoint": "vox-adv-cpk.pth.tar"}.
     sound: "convert" to the persona's voice, "none" for a silent file, "reveal" to keep the real voice.
     side_by_side: shows the driver on the left, as he or she is. size: of the persona's picture, width and height.
     progress: called after each frame with the number done and of all (None if unknown).
@@ -65,7 +67,9 @@ def render(
     reference: Reference = "best" if find_best_frame else "calibrate" if best_frame is None else best_frame
     video, audio = _sources(driving)
     job = Job(
-        persona=_persona(persona, source, {"engine": engine, "motion": motion, "adapt_scale": adapt_scale}),
+        persona=_persona(
+            persona, source, {**(face or {}), "engine": engine, "motion": motion, "adapt_scale": adapt_scale}
+        ),
         video=video,
         audio=audio,
         out=Path(out),

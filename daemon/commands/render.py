@@ -51,15 +51,23 @@ def register(app: typer.Typer) -> None:
             bool | None, typer.Option("--relative/--absolute", help="Motion since the reference frame, or as it is.")
         ] = None,
         adapt_scale: Annotated[
-            bool | None, typer.Option("--adapt-scale/--no-adapt-scale", help="Fit motion to the size of the face.")
+            bool | None,
+            typer.Option("--adapt-scale/--no-adapt-scale", "--adapt_scale", help="Fit motion to the size of the face."),
         ] = None,
         find_best_frame: Annotated[
-            bool, typer.Option("--find-best-frame", help="Reference: the frame most like the picture.")
+            bool,
+            typer.Option("--find-best-frame", "--find_best_frame", help="Reference: the frame most like the picture."),
         ] = False,
-        best_frame: Annotated[int | None, typer.Option(min=0, help="Reference: this frame of the driver.")] = None,
+        best_frame: Annotated[
+            int | None, typer.Option("--best-frame", "--best_frame", min=0, help="Reference: this frame of the driver.")
+        ] = None,
+        checkpoint: Annotated[
+            str | None, typer.Option(help="Weights of the engine 'fomm': a file, or a name (see 'checkpoints list').")
+        ] = None,
+        cpu: Annotated[bool, typer.Option("--cpu", help="The engine 'fomm' runs on the CPU, GPU or not.")] = False,
         voice: Annotated[bool, typer.Option("--voice/--no-voice", help="The persona's voice, or no sound.")] = True,
         reveal_voice: Annotated[
-            bool, typer.Option("--reveal-voice", help="Keep the real voice as it is. Everybody can know it.")
+            bool, typer.Option("--reveal-voice", "--audio", help="Keep the real voice as it is. Everybody can know it.")
         ] = False,
         side_by_side: Annotated[
             bool, typer.Option("--side-by-side", help="Show the driver on the left. Everybody can see who it is.")
@@ -83,6 +91,7 @@ def register(app: typer.Typer) -> None:
             "adapt_scale": adapt_scale,
             "best_frame": best_frame,
             "find_best_frame": find_best_frame,
+            "face": _weights(checkpoint, cpu),
             "sound": _sound(voice, reveal_voice),
             "side_by_side": side_by_side,
             "size": _size(size),
@@ -97,6 +106,11 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(1)
         if result.interrupted:
             raise typer.Exit(130)
+
+
+def _weights(checkpoint: str | None, cpu: bool) -> dict[str, Any]:
+    """Settings of a neural engine; another engine answers that it does not know them."""
+    return {**({"checkpoint": checkpoint} if checkpoint else {}), **({"device": "cpu"} if cpu else {})}
 
 
 def _sound(voice: bool, reveal: bool) -> Literal["convert", "none", "reveal"]:

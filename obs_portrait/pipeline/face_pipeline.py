@@ -94,8 +94,8 @@ class FacePipeline:
         self._next = [*(one for one in self._next if one[0] < at), (at, face)]
 
     def set_reference(self, reference: Observation | None, frame: CameraFrame | None = None) -> None:
-        """The driver's neutral frame (from `face.calibration`); None: the next face that is seen. `frame` is the picture
-        in which it was seen, for engines that need pixels; it is kept, and not written to."""
+        """The driver's neutral frame (from `face.calibration`); None: the next face that is seen. `frame` is the
+        picture in which it was seen, for engines that need pixels; it is kept, and not written to."""
         self.reference, self._reference_frame = reference, frame
         self._engine.refer(reference)
 
