@@ -135,6 +135,8 @@ def test_a_real_key_works_for_a_persona_that_comes_back(scripted: Scripted, clie
 
 
 def test_keys_are_kept_over_restarts(scripted: Scripted, client: ObsClient) -> None:
+    with scripted.serve(StageStandIn("ada", "emil")):
+        until(lambda: "persona.ada" in hotkeys(client), 20, "ada has a hotkey")
     known = hotkeys(client)
     client.close()
     assert scripted.stop() == 0
