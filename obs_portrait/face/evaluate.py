@@ -153,7 +153,11 @@ def evaluate_video(
     source, portrait, reference = find_source(video, source_frame)
     height, width = source.image.shape[:2]
     worker = make_engine(
-        engine, Portrait(source.image, portrait.landmarks, video.stem), reference, settings or {}, Canvas(width, height)
+        engine,
+        Portrait(source.image, portrait.landmarks, video.stem),
+        (source, reference),
+        settings or {},
+        Canvas(width, height),
     )
     judge = _Judge(source, portrait.landmarks)
     held = 0

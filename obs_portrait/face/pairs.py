@@ -110,12 +110,13 @@ def judge_pair(
         raise FaceError("The step must be 1 or more, the reference frame 0 or more.")
     portrait = fit_portrait(source)
     height, width = portrait.image.shape[:2]
-    _, _, reference = find_source(driving, reference_frame)
+    at_reference, _, reference = find_source(driving, reference_frame)
     with Judge() as judge:
         at_rest = judge.see(portrait.image)
         if at_rest is None:
             raise FaceError(f"{source.name}: the landmarker sees no face in this portrait; nothing could be compared.")
-        worker = make_engine(engine, portrait, reference, settings or {}, Canvas(width, height))
+        shown_first = at_reference, reference
+        worker = make_engine(engine, portrait, shown_first, settings or {}, Canvas(width, height))
         try:
             report = Report(
                 "pairs",

@@ -90,7 +90,11 @@ def reconstruct(
     still = source.image
     height, width = still.shape[:2]
     worker = make_engine(
-        engine, Portrait(still, portrait.landmarks, video.stem), reference, settings or {}, Canvas(width, height)
+        engine,
+        Portrait(still, portrait.landmarks, video.stem),
+        (source, reference),
+        settings or {},
+        Canvas(width, height),
     )
     try:
         with Judge() as judge:

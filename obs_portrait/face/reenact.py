@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +59,19 @@ def find_source(video: Path, number: int) -> tuple[CameraFrame, Observation, Obs
                 portrait = judge.track(frame.image, 0)
                 if portrait is None:
                     raise FaceError(f"{video}: frame {number} shows no face; name another one with --source-frame.")
-                return frame, portrait, observation or portrait
+                return frame, portrait, observation or replace(portrait, captured_ns=frame.captured_ns)
     raise FaceError(f"{video}: there is no frame {number}; the first one is 0.")
 
 
 def make_engine(
-    name: str, portrait: Portrait, reference: Observation, changes: dict[str, Any], canvas: Canvas
+    name: str,
+    portrait: Portrait,
+    reference: tuple[CameraFrame, Observation],
+    changes: dict[str, Any],
+    canvas: Canvas,
 ) -> FaceEngine:
     """A prepared engine with its reference set: relative motion, no crop and no smoothing unless `changes` says so.
+    reference: the driver's neutral frame and what was seen in it.
 
     Raises `FaceError` with one sentence if it cannot run here, shows the driver, or does not know a setting.
     """
@@ -82,7 +87,9 @@ def make_engine(
         raise FaceError(f"The engine '{name}' does not take these settings: {_cause(error)}") from error
     engine = kind()
     engine.prepare(portrait, settings, canvas)
-    engine.set_reference(reference)
+    if engine.needs_pixels:
+        engine.show_reference(reference[0])
+    engine.set_reference(reference[1])
     return engine
 
 

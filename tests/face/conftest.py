@@ -42,6 +42,13 @@ class Oracle(Still):
     name = "judged-oracle"
     needs_pixels = True
 
+    def show_reference(self, frame):
+        self.shown = frame
+
+    def set_reference(self, reference):
+        assert self.shown.captured_ns == reference.captured_ns
+        self.reference = reference
+
     def render(self, observation, frame=None):
         return frame.image.copy()
 
