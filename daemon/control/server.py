@@ -30,10 +30,16 @@ class _Protocol(H11Protocol):
     """Closes a connection on which no request begins for 10 to 20 s, however slowly bytes drip in."""
 
     _last: object = None
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(_PATIENCE_S, self._look)
+        self._timer = self.loop.call_later(_PATIENCE_S, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._timer is not None:  # it would keep all of this alive
+            self._timer.cancel()
 
     def _look(self) -> None:
         if self.transport.is_closing() or self.transport.get_protocol() is not self:  # a WebSocket by now
@@ -42,7 +48,7 @@ class _Protocol(H11Protocol):
             self.transport.abort()
             return
         self._last = self.cycle
-        self.loop.call_later(_PATIENCE_S, self._look)
+        self._timer = self.loop.call_later(_PATIENCE_S, self._look)
 
 
 class _Server(uvicorn.Server):

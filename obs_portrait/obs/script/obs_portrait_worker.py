@@ -105,7 +105,7 @@ class Worker:
         self._lanes = lanes
         self._watch = threading.Thread(target=self._run, name="obs-portrait watch")
         self._watch.daemon = True
-        self.state = State(False, "OBS Portrait has not been looked for yet.", {}, (), {}, 0)
+        self.state = State(False, "Looking for OBS Portrait …", {}, (), {}, 0)
 
     @property
     def threads(self) -> List[threading.Thread]:
