@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import http.client
 import socket
 import threading
@@ -18,6 +19,7 @@ from daemon.control.operations import OPERATIONS
 from daemon.control.server import ControlServer
 from tests.daemon.control.conftest import Knock
 from tests.daemon.control.stand_in import StageStandIn
+from tests.obs.real_obs import until
 
 
 @pytest.mark.parametrize("row", OPERATIONS, ids=lambda row: row.id)
@@ -179,6 +181,17 @@ def test_connections_that_say_nothing_are_closed(
         with contextlib.suppress(ConnectionResetError):  # with half a request unread
             assert link.recv(100) == b""
         link.close()
+
+
+def test_connections_that_ended_are_forgotten(server: ControlServer, client: ControlClient) -> None:
+    for _ in range(150):
+        assert client.running()
+
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(thing, server_module._Protocol) for thing in gc.get_objects())
+
+    until(lambda: kept() <= 2, 5, "closed connections leave no protocol behind")
 
 
 def test_what_is_not_http_harms_nothing(server: ControlServer, client: ControlClient) -> None:
