@@ -6,6 +6,7 @@ stop is the reverse. The media never wait for OBS: it may come, go and crash as 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -101,6 +102,8 @@ class App(Stage):
 
     def _heard(self, notice: Notice) -> None:
         self._tell(notice)
+        if notice.about == "video" and not notice.problem and self._obs is not None:
+            threading.Thread(target=self._obs.revive, daemon=True).start()  # OBS may hang, the session must not wait
         if self._control is not None:
             self._control.notify()
 
@@ -279,6 +282,7 @@ class _ObsSide:
 
         if event.name == LINK_UP:
             self._was_up = True
+            self._session.obs_runs_at(self._period_ns())
             version = event.data.get("obsVersion", "")
             self._note("obs link", f"OBS {version} is connected; scenes switch personas.", False)
         elif self._was_up:
@@ -301,6 +305,22 @@ class _ObsSide:
         except PortraitError:  # deleted meanwhile; its clip is none the worse
             return Staged(timings=timings)
         return Staged(profile.face.engine, profile.voice.converter, timings)
+
+    def _period_ns(self) -> int:
+        """How long OBS's frames last, 0 if it does not say: the stream repeats pictures so often that none lacks."""
+        try:
+            video = self.client.request("GetVideoSettings")
+            return round(1e9 * int(video["fpsDenominator"]) / int(video["fpsNumerator"]))
+        except (ObsError, KeyError, TypeError, ValueError, ZeroDivisionError):
+            return 0
+
+    def revive(self) -> None:
+        """Has OBS play the stream again at once instead of within its second of patience: the video process is back."""
+        from obs_portrait.obs.setup import STREAM
+
+        given = {"inputName": STREAM, "mediaAction": "OBS_WEBSOCKET_MEDIA_INPUT_ACTION_RESTART"}
+        with contextlib.suppress(ObsError):
+            self.client.request("TriggerMediaInputAction", given)
 
     def state(self) -> ObsState:
         """For the status."""

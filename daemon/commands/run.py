@@ -122,7 +122,8 @@ def register(app: typer.Typer) -> None:
         sink: Annotated[
             list[str] | None,
             typer.Option(
-                help="window, virtualcam, virtualcam:DEVICE, null, or a file to record into; repeatable. "
+                help="obs or obs:PORT (the stream that OBS plays), window, virtualcam, virtualcam:DEVICE, null, or a "
+                "file to record into; repeatable. "
                 "[default: window]"
             ),
         ] = None,
@@ -141,9 +142,7 @@ def register(app: typer.Typer) -> None:
         loop: Annotated[bool, typer.Option("--loop", help="Start a file again at its end.")] = False,
         report: Annotated[Path | None, typer.Option(help="Write the figures as JSON into this file.")] = None,
         force: Annotated[bool, typer.Option("--force", help="Overwrite a recording that exists.")] = False,
-        obs: Annotated[
-            bool, typer.Option("--obs/--no-obs", help="Follow OBS: scenes switch personas (bindings.toml).")
-        ] = True,
+        obs: Annotated[bool, typer.Option("--obs/--no-obs", help="Follow OBS: scenes switch personas.")] = True,
         control: Annotated[
             bool,
             typer.Option("--control/--no-control", help="Listen to `obs-portrait switch` and the others, and to OBS."),
@@ -155,7 +154,8 @@ def register(app: typer.Typer) -> None:
 
         width, height = _size(size)
         live_sinks, record = _sinks(sink if sink else ["window"])
-        wants_sound = bool(audio or audio_sink or record)
+        streams = any(one.partition(":")[0] == "obs" for one in live_sinks)
+        wants_sound = bool(audio or audio_sink or record or streams)
         options = LiveOptions(
             source=source,
             personas=_personas(persona or []),

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,10 @@ _ANNOUNCED = 4
 """Blocks of silence that tell OBS at once that there is sound."""
 _PATIENCE_S = 2.0
 _MOST_CLIENTS = 8
-_BACKLOG_NS = 150_000_000
+_SLOW_NS = 1_000_000_000
+_SLOW_MOST_NS = 5_000_000_000
+_LATE_NS = 40_000_000
+_GAP_NS = 80_000_000
 
 
 class StreamServer:
@@ -117,26 +121,34 @@ class StreamServer:
                 self._clients.discard(client)
 
     def _stream(self, client: socket.socket) -> None:
-        writer, tap = NutWriter(*self._size, SAMPLE_RATE), VoiceTap(self._voice)
+        writer, tap, pressure = NutWriter(*self._size, SAMPLE_RATE), VoiceTap(self._voice), _Pressure()
         line = Timeline(time.monotonic_ns())
         client.sendall(writer.header())
-        sound = round(line.first_sound * SAMPLE_RATE)  # stamp of the next block, in samples
-        due = line.sound_begins_ns + _BLOCK_NS  # when the next block is complete
+        sound = round(line.sound_at * SAMPLE_RATE)  # stamp of the next block, in samples
         for _ in range(_ANNOUNCED):
             self._send_sound(client, writer, sound, bytes(2 * _BLOCK))
-            sound, due = sound + _BLOCK, due + _BLOCK_NS
+            sound += _BLOCK
+        due: int | None = None  # when the next block is complete
         shown, sent_ns, last = -1, 0, -1
         repeat_ns, asked_ns = 0, 0
         while not self._halt:
             if time.monotonic_ns() - asked_ns > 1_000_000_000:
                 asked_ns = time.monotonic_ns()
                 repeat_ns = round(min(max(self._period(), 1 / 240), 1 / 10) * 0.6e9)
-            picture, number = self._next(shown, min(due, sent_ns + repeat_ns))
+            again = sent_ns + repeat_ns
+            picture, number = self._next(shown, again if due is None else min(due, again))
             now = time.monotonic_ns()
-            if now - due > _BACKLOG_NS:  # the client or this machine stood still: what was missed is not played later
-                missed = (now - due) // _BLOCK_NS
+            ready = pressure.steady_ns(now) >= _SLOW_NS or now - line.start_ns > _SLOW_MOST_NS
+            if due is None and ready and picture is not None:
+                line = replace(line, ends_ns=now)
+                due = now + (_ANNOUNCED + 1) * _BLOCK_NS
+            if due is not None and now - due > _LATE_NS:
+                # The client or this machine stood still. Late sound would make OBS delay everything for good, and a
+                # gap below 70 ms it takes for none: so a gap that it sees, and then the newest sound.
+                missed = max(now - due, _GAP_NS) // _BLOCK_NS
                 sound, due = sound + missed * _BLOCK, due + missed * _BLOCK_NS
-            while due <= now:
+                tap.skip()
+            while due is not None and due <= now:
                 self._send_sound(client, writer, sound, tap.take(_BLOCK).astype("<i2").tobytes())
                 sound, due = sound + _BLOCK, due + _BLOCK_NS
             if picture is None or (number == shown and now - sent_ns < repeat_ns):
@@ -145,6 +157,8 @@ class StreamServer:
             last = max(last + 1, round(line.picture(now) * writer.ticks))
             client.sendall(writer.frame(VIDEO, last, picture.nbytes))
             client.sendall(picture)
+            if pressure.took(now, time.monotonic_ns()):
+                return  # the player waits for each picture's time: it has lost its lead, and gets a new one
 
     def _send_sound(self, client: socket.socket, writer: NutWriter, stamp: int, samples: bytes) -> None:
         client.sendall(writer.frame(AUDIO, stamp, len(samples)) + samples)
@@ -158,6 +172,43 @@ class StreamServer:
                     break
                 self._there.wait(left)
             return self._picture, self._number
+
+
+class _Pressure:
+    """How readily a client takes pictures: the only thing by which we learn how it plays.
+
+    A player that shows a picture as soon as it comes takes the next one at once. One that waits for its time leaves
+    it in the sockets, which are smaller than a few pictures, and we wait with it.
+    """
+
+    _QUICK_NS = 25_000_000
+    _WINDOW_NS = 20_000_000_000
+    _MOST = 0.8
+
+    def __init__(self) -> None:
+        self._steady: int | None = None
+        self._begin: int | None = None
+        self._busy = 0
+
+    def steady_ns(self, now: int) -> int:
+        """For how long it has taken every picture quickly."""
+        return 0 if self._steady is None else now - self._steady
+
+    def took(self, begun: int, done: int) -> bool:
+        """A picture was taken between these times. True if for 20 s nearly all time went into waiting for that."""
+        if done - begun > self._QUICK_NS:
+            self._steady = None
+        elif self._steady is None:
+            self._steady = done
+        if self._begin is None:
+            self._begin = done
+            return False
+        self._busy += done - begun
+        if done - self._begin < self._WINDOW_NS:
+            return False
+        stuck = self._busy > self._MOST * (done - self._begin)
+        self._begin, self._busy = done, 0
+        return stuck
 
 
 def _listen(port: int) -> socket.socket:

@@ -11,46 +11,42 @@ How OBS (28 to 31) plays a network stream, as far as it matters here:
 * The mixer places sound by the stamp of the picture that is shown, and makes *everything* in OBS later, until it is
   closed, when sound comes too late for its place ("adding … milliseconds of audio buffering").
 
-So: the stream begins in slow motion. For `slow_s` the stamps of pictures grow at `slow_rate` of real time, which makes
-everything after it late by the player's measure, by `slow_s * (1 - slow_rate)` less the time that OBS took to begin;
-sound is announced at the start, with stamps where the slow motion will end, and flows from there on. After that stamps
-and real time go at one pace (no drift, whatever the hours). Pictures are repeated so that no tick finds none
-(`server`), and their stamps stay `behind_s` behind those of the sound, so that a picture never waits for sound.
+So: the stream begins in slow motion. Until OBS has taken pictures steadily for `slow_s`, their stamps creep towards
+`sound_at` and never reach it, which makes everything after it late by the player's measure, by nearly as long as the
+slow motion lasted after OBS began to play. Sound is announced at the very start, with the stamp `sound_at`, and flows
+from the end of the slow motion on. From then on stamps and real time go at one pace (no drift, whatever the hours).
+Pictures are repeated so that no tick finds none (`server`), and their stamps stay `behind_s` behind those of the
+sound, so that a picture never waits for sound.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 __all__ = ["Timeline"]
 
+_CREEP_S = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Stamps of one connection that began at `start_ns` (monotonic clock). All methods are pure."""
+    """Stamps of one connection that began at `start_ns` (monotonic clock). All methods are pure.
+
+    ends_ns: when the slow motion ended; None while it lasts (`dataclasses.replace` ends it).
+    """
 
     start_ns: int
-    slow_s: float = 1.0
-    slow_rate: float = 0.1
+    ends_ns: int | None = None
+    sound_at: float = 0.1
     behind_s: float = 0.015
 
     def at(self, now_ns: int) -> float:
         """Stream time in s."""
-        passed = (now_ns - self.start_ns) / 1e9
-        if passed <= self.slow_s:
-            return passed * self.slow_rate
-        return self.slow_s * self.slow_rate + passed - self.slow_s
+        if self.ends_ns is not None and now_ns >= self.ends_ns:
+            return self.sound_at + (now_ns - self.ends_ns) / 1e9
+        return self.sound_at * (1.0 - math.exp(-(now_ns - self.start_ns) / 1e9 / _CREEP_S))
 
     def picture(self, now_ns: int) -> float:
         """Stamp in s of a picture that is sent now; never below 0."""
         return max(0.0, self.at(now_ns) - self.behind_s)
-
-    @property
-    def sound_begins_ns(self) -> int:
-        """Real time from which on sound flows."""
-        return self.start_ns + round(self.slow_s * 1e9)
-
-    @property
-    def first_sound(self) -> float:
-        """Stamp in s of the first sound."""
-        return self.slow_s * self.slow_rate

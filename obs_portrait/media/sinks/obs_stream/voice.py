@@ -91,6 +91,10 @@ class VoiceTap:
         self.jumps = 0
         """How often the tap was so far behind that it left something out."""
 
+    def skip(self) -> None:
+        """Leaves out what has waited: the next samples are the newest, as at the beginning."""
+        self._running = False
+
     def take(self, count: int) -> NDArray[np.int16]:
         """The next `count` samples, int16 mono."""
         if self._ring is None:
