@@ -66,7 +66,7 @@ class Live:
         self._reference.value.copy_(found.value)
         self._reference.jacobian.copy_(found.jacobian)
         if self._adapt:
-            self._factor.copy_(scale(self._source.keypoints, found))
+            self._factor.fill_(scale(self._source.keypoints, found))
 
     def __call__(self, picture: Picture) -> Picture:
         """The persona with the driver's motion; a new array."""
