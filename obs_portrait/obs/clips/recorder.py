@@ -106,7 +106,6 @@ class ClipRecorder:
                 asked, when = time.monotonic_ns(), datetime.now().astimezone()
                 self._client.request("SaveReplayBuffer")
                 event = arrival.wait(self._patience)
-            # It ends when OBS was asked, and begins as long before as the file is.
             return self._finish("save", str(event.data.get("savedReplayPath", "")), "replay", asked, event, when)
 
     def _replay_runs(self) -> bool:
@@ -125,9 +124,7 @@ class ClipRecorder:
         if not self._switch_on:
             raise ObsError("The replay buffer is off: press Start Replay Buffer in OBS.")
         self._check()
-        with self._client.expect(_REPLAY, lambda event: event.data.get("outputState") == _STARTED) as arrival:
-            self._client.request("StartReplayBuffer")
-            arrival.wait(self._patience)
+        self._begin("StartReplayBuffer", _REPLAY, "GetReplayBufferStatus")
         return Outcome("save", "The replay buffer was off and is on now: from here on a clip can be saved.")
 
     # ---- recordings ----------------------------------------------------------------------------------------------
@@ -138,9 +135,7 @@ class ClipRecorder:
             if self._client.request("GetRecordStatus").get("outputActive"):
                 raise ObsError("OBS is recording already; end it with: obs-portrait clip stop")
             folder = self._check()
-            with self._client.expect(_RECORD, lambda event: event.data.get("outputState") == _STARTED) as arrival:
-                self._client.request("StartRecord")
-                arrival.wait(self._patience)
+            self._begin("StartRecord", _RECORD, "GetRecordStatus")
             warning = running_out(folder) if folder is not None else None
             return Outcome("start", " ".join(filter(None, ("Recording.", warning))))
 
@@ -185,6 +180,22 @@ class ClipRecorder:
         self.library.prepare()
         return folder
 
+    def _begin(self, request: str, event: str, status: str) -> None:
+        """Starts an output. OBS 29 may answer with success and do nothing when the output has only just stopped: then
+        it is asked once more."""
+        for patience in (self._patience / 4, self._patience):
+            with self._client.expect(event, lambda news: news.data.get("outputState") == _STARTED) as arrival:
+                if self._client.request(status).get("outputActive"):
+                    return
+                self._client.request(request)
+                try:
+                    arrival.wait(patience)
+                    return
+                except ObsError:
+                    if not self._client.connected:
+                        raise
+        raise ObsError("OBS did not begin; look at its window, it may be showing a question.")
+
     def _finish(
         self,
         action: str,
@@ -208,7 +219,7 @@ class ClipRecorder:
             """Known only when the file has been looked at: its own length says when it began."""
             seconds = info.duration_s or 0.0
             info.begun_at = (when - timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
-            info.marks = self._diary.marks(take or Take(asked_ns - round(seconds * 1e9)), asked_ns)
+            info.marks = self._diary.marks(_aligned(take, asked_ns, seconds), asked_ns)
 
         clip = self.library.adopt(Path(path), info, keep=keep, complete=complete)
         return Outcome(action, f"Saved {clip.path.name}{_length(info)} in {clip.path.parent}.", clip)
@@ -239,6 +250,15 @@ class ClipRecorder:
             return str(self._client.request(kind)[name])
         except (ObsError, KeyError):
             return None  # the clip is worth more than the name of its scene
+
+
+def _aligned(take: Take | None, end_ns: int, seconds: float) -> Take:
+    """OBS goes on until it has encoded the picture of the moment in which it was asked, so the *end* of a file is
+    known to a frame or two. Its beginning is not: OBS reported it up to three seconds before the first picture came."""
+    pauses = take.pauses if take is not None else []
+    paused_ns = take.paused_ns if take is not None else None
+    held = sum(end - start for start, end in pauses) + (end_ns - paused_ns if paused_ns is not None else 0)
+    return Take(end_ns - round(seconds * 1e9) - held, pauses, paused_ns)
 
 
 def _length(info: ClipInfo) -> str:

@@ -37,7 +37,7 @@ def make_clip(
         video = out.add_stream(codec, rate=rate)
         video.width, video.height, video.pix_fmt = size[0], size[1], "yuv420p"
         video.codec_context.gop_size = gop
-        video.options = options if options is not None else {"preset": "veryfast", "crf": "18"}
+        video.options = options if options is not None else {"preset": "veryfast", "crf": "18", "sc_threshold": "0"}
         audio = None
         if sound:
             audio = out.add_stream(audio_codec, rate=RATE)

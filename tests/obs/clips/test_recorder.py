@@ -92,9 +92,10 @@ def is_right(outcome: Outcome, kind: str) -> float:
     frames = decodes_to_its_end(clip.path)
     times = [at for at, _ in pictures(clip.path)]
     steps = np.diff(times)
-    assert np.allclose(steps, 1 / 30, atol=0.002), "a hole in the picture"
+    # OBS cuts in the order of encoding: of the last pictures one that others lean on may be there without them.
+    assert np.allclose(steps[:-3], 1 / 30, atol=0.002), "a hole in the picture"
     assert info.duration_s is not None
-    assert abs(info.duration_s - frames / 30) <= 1 / 30 + 0.002
+    assert abs(info.duration_s - (times[-1] + 1 / 30)) <= 1 / 30 + 0.002
     written = json.loads(sidecar_path(clip.path).read_text("utf-8"))
     assert written["file"] == clip.path.name
     assert written["kind"] == kind
@@ -122,7 +123,7 @@ def test_twenty_clips(recorder: ClipRecorder, client: ObsClient, studio: RealObs
             assert 2.5 <= is_right(recorder.save(), "replay") <= 13.5  # whole groups of pictures are kept
         else:
             recorder.start()
-            written(client, "ffmpeg_muxer", 0.9)
+            written(client, "ffmpeg_muxer", 1.6)
             length = is_right(recorder.stop(), "recording")
             reported = re.findall(r"Output 'simple_file_output'.*?Total frames output: (\d+)", studio.log(), re.DOTALL)
             assert abs(length - int(reported[-1]) / 30) <= 1 / 30 + 0.002
@@ -234,6 +235,7 @@ def test_obs_that_is_killed_while_it_records(make_obs: type[RealObs], tmp_path: 
         assert client.wait_connected(20)
         recorder = ClipRecorder(client, library)
         recorder.start()
+        written(client, "ffmpeg_muxer", 0.5)
         plain.kill()
         until(lambda: not client.connected, 10, "the end is noticed")
         with pytest.raises(ObsError):
