@@ -40,7 +40,7 @@ class Live:
     ) -> None:
         """compile_step: has PyTorch compile the step for the GPU, which takes about a minute the first time."""
         self.networks, self._relative, self._adapt = networks, motion_is_relative, adapt_scale
-        self._source = networks.encode(_floats(torch.from_numpy(np.ascontiguousarray(source))))
+        self._source = networks.encode(_floats(_tensor(source)))
         own = self._source.keypoints
         # The graph reads these places; new contents are copied into them.
         self._reference = Keypoints(own.value.clone(), own.jacobian.clone())
@@ -61,7 +61,7 @@ class Live:
             return
         for slot in self._slots:  # they may still read what is written now
             slot.await_on(self.networks.device)
-        image = _floats(torch.from_numpy(np.ascontiguousarray(picture)).to(self.networks.device))
+        image = _floats(_tensor(picture).to(self.networks.device))
         found = self.networks.detector(image)
         self._reference.value.copy_(found.value)
         self._reference.jacobian.copy_(found.jacobian)
@@ -77,9 +77,8 @@ class Live:
         """Hands a picture over; on a GPU it returns at once. Two may be under way; the results come in order."""
         if not self._calibrated:
             self.set_reference(picture)
-        picture = np.ascontiguousarray(picture)
         if not self._slots:
-            return Pending(self._compute(torch.from_numpy(picture).to(self.networks.device)).cpu(), None)
+            return Pending(self._compute(_tensor(picture).to(self.networks.device)).cpu(), None)
         self._turn = (self._turn + 1) % len(self._slots)
         return self._slots[self._turn].run(picture)
 
@@ -154,6 +153,11 @@ class _Slot:
             self._out.copy_(self._drawn, non_blocking=True)
             self._done.record(self._stream)
         return Pending(self._out, self._done)
+
+
+def _tensor(picture: Picture) -> Tensor:
+    """A copy: PyTorch does not take arrays that must not be written to."""
+    return torch.from_numpy(np.array(picture, order="C"))
 
 
 def _floats(picture: Tensor) -> Tensor:
