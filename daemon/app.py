@@ -6,7 +6,6 @@ stop is the reverse. The media never wait for OBS: it may come, go and crash as 
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -102,8 +101,6 @@ class App(Stage):
 
     def _heard(self, notice: Notice) -> None:
         self._tell(notice)
-        if notice.about == "video" and not notice.problem and self._obs is not None:
-            threading.Thread(target=self._obs.revive, daemon=True).start()  # OBS may hang, the session must not wait
         if self._control is not None:
             self._control.notify()
 
@@ -261,6 +258,7 @@ class _ObsSide:
         from obs_portrait.obs.curtain import Curtain
         from obs_portrait.obs.director import Director
         from obs_portrait.obs.keeping import find_address
+        from obs_portrait.obs.revive import Reviver
         from obs_portrait.obs.setup_record import SetupRecord
         from obs_portrait.obs.watch import ObsWatch
 
@@ -272,6 +270,7 @@ class _ObsSide:
         self.bindings = BindingFile(on_problem=lambda text: note("bindings", text, True))
         self.director = Director(self.client, self.bindings, session, note)
         self.curtain = Curtain(self.client, lambda: SetupRecord.load().inputs)
+        self._reviver = Reviver(self.client, self._unplayed)
         self._diary = Diary(lambda kind, name, at_ns: kind == "persona" and self.clips.chapter(name))
         self.clips = ClipRecorder(
             self.client, diary=self._diary, staged=self._staged, local=lambda: find_address().local
@@ -314,13 +313,14 @@ class _ObsSide:
         except (ObsError, KeyError, TypeError, ValueError, ZeroDivisionError):
             return 0
 
-    def revive(self) -> None:
-        """Has OBS play the stream again at once instead of within its second of patience: the video process is back."""
-        from obs_portrait.obs.setup import STREAM
+    def _unplayed(self) -> bool:
+        """The stream is served and nobody plays it."""
+        from obs_portrait.pipeline.live.supervisor import Phase
 
-        given = {"inputName": STREAM, "mediaAction": "OBS_WEBSOCKET_MEDIA_INPUT_ACTION_RESTART"}
-        with contextlib.suppress(ObsError):
-            self.client.request("TriggerMediaInputAction", given)
+        if self._session.stream_port is None:
+            return False
+        video = self._session.status().video
+        return video.phase is Phase.RUNNING and video.cells.get("frames_out", 0) > 0 and not video.cells.get("players")
 
     def state(self) -> ObsState:
         """For the status."""
@@ -339,12 +339,14 @@ class _ObsSide:
         """Begins to look for OBS."""
         self._diary.watch(lambda: (self._session.persona, self.director.scene))
         self.director.start()
+        self._reviver.start()
         self.client.start()
 
     def stop(self) -> None:
         """Lets go of OBS."""
         self._diary.close()
         self.clips.close()
+        self._reviver.stop()
         self.director.close()
         self.curtain.close()
         self.watch.close()

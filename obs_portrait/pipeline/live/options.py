@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -84,6 +85,8 @@ class VideoPlan:
     reference: Observation | None = None
     voice: VoiceRing | None = None
     """Where the voice comes from that a stream to OBS carries beside the picture."""
+    listener: socket.socket | None = None
+    """The stream's open door, which the session keeps open while this process is started again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ VIDEO_CELLS = (
     "state",  # pipeline.guard's state
     "refused",  # objects without a seal that a sink refused: must stay 0
     "leaks",  # results that the guard stopped because they were the camera picture: must stay 0
+    "players",  # who plays the stream to OBS
 )
 
 AUDIO_CELLS = (

@@ -6,8 +6,9 @@ import contextlib
 import itertools
 import multiprocessing
 import queue
+import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -78,7 +79,11 @@ class LiveSession:
             self._audio = Keeper(
                 "audio", audio_process.body, self._audio_plan, Board(*AUDIO_CELLS), silent_s=3.0, hung_s=options.hung_s
             )
-        self._voice = VoiceRing() if self._audio is not None and _streams(options.sinks) else None
+        ports = [port for spec in options.sinks if isinstance(spec, str) and (port := parse_spec(spec)) is not None]
+        self.stream_port: int | None = ports[0] if ports else None
+        """Where the stream to OBS is served, if it is one of the sinks."""
+        self._listener: socket.socket | None = None
+        self._voice = VoiceRing() if self._audio is not None and ports else None
         self._balance = Balance(self._video.board, self._audio.board if self._audio is not None else None)
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_in, self._wake_out = multiprocessing.Pipe(duplex=False)
@@ -118,8 +123,13 @@ class LiveSession:
     def start(self, timeout: float = 180.0) -> None:
         """Starts both processes and waits until every persona is prepared and source and sinks are open.
 
-        Raises `PipelineError` with the first problem if that fails; everything is stopped then.
+        Raises `PipelineError` with the first problem if that fails, `MediaError` if the port of the stream to OBS is
+        taken; everything is stopped then.
         """
+        if self.stream_port is not None:
+            from obs_portrait.media.sinks.obs_stream.server import listen
+
+            self._listener = listen(self.stream_port)
         self._thread.start()
         wanted = {keeper.name for keeper in self._keepers()}
         with self._changed:
@@ -258,6 +268,9 @@ class LiveSession:
             self._stop_asked = True
             self._order(lambda: None)
             self._thread.join()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         if self._report is None:
             self._report = self._make_report()
         return self._report
@@ -409,6 +422,7 @@ class LiveSession:
             part,
             self._neutral,
             self._voice,
+            self._listener,
         )
 
     def _audio_plan(self) -> AudioPlan:
@@ -452,8 +466,3 @@ class LiveSession:
             notices=tuple(self._notices),
             recording=str(path) if path else None,
         )
-
-
-def _streams(sinks: Sequence[Any]) -> bool:
-    """Is one of them the stream to OBS?"""
-    return any(isinstance(spec, str) and parse_spec(spec) is not None for spec in sinks)

@@ -301,7 +301,11 @@ class _VideoProcess:
         from obs_portrait.media.sinks.obs_stream.sink import ObsStreamSink
 
         control = self._plan.control
-        return ObsStreamSink(port, self._plan.voice, lambda: control.get("obs_period_ns") / 1e9 or 1 / 60)
+
+        def period() -> float:
+            return control.get("obs_period_ns") / 1e9 or 1 / 60
+
+        return ObsStreamSink(port, self._plan.voice, period, self._plan.listener)
 
     def _window(self) -> VideoSink:
         from obs_portrait.pipeline.live.window import PreviewWindow
@@ -356,6 +360,7 @@ class _VideoProcess:
             "state": _STATE[pacer.state] if pacer.state is not None else 0,
             "refused": pacer.refused,
             "leaks": stats.events["leaks"],
+            "players": sum(getattr(sink, "clients", 0) for sink in pacer.sinks),
         }
 
     def _statistics(self) -> list[str]:

@@ -19,13 +19,14 @@ from obs_portrait.media.sinks.obs_stream.timeline import Timeline
 from obs_portrait.media.sinks.obs_stream.voice import VoiceRing, VoiceTap
 from obs_portrait.media.types import SAMPLE_RATE
 
-__all__ = ["StreamServer"]
+__all__ = ["StreamServer", "listen"]
 
 _BLOCK = SAMPLE_RATE // 200
 _BLOCK_NS = 5_000_000
 _ANNOUNCED = 4
 """Blocks of silence that tell OBS at once that there is sound."""
 _PATIENCE_S = 2.0
+_KNOCK_S = 0.25
 _MOST_CLIENTS = 8
 _SLOW_NS = 1_000_000_000
 _SLOW_MOST_NS = 5_000_000_000
@@ -34,20 +35,21 @@ _GAP_NS = 80_000_000
 
 
 class StreamServer:
-    """port: on 127.0.0.1. width, height: of the pictures. voice: where the sound comes from; None: silence.
+    """listener: where players knock (`listen`); it is closed with the server. width, height: of the pictures. voice:
+    where the sound comes from; None: silence.
 
     period(): OBS's own frame period in s, asked now and then; pictures are repeated in 0.6 of it.
     """
 
     def __init__(
         self,
-        port: int,
+        listener: socket.socket,
         width: int,
         height: int,
         voice: VoiceRing | None = None,
         period: Callable[[], float] = lambda: 1 / 60,
     ) -> None:
-        self.port, self._size, self._voice, self._period = port, (width, height), voice, period
+        self._size, self._voice, self._period = (width, height), voice, period
         self._there = threading.Condition()
         self._picture: memoryview | None = None
         self._number = 0
@@ -55,7 +57,8 @@ class StreamServer:
         self._clients: set[socket.socket] = set()
         self.served = 0
         """Clients that have come so far."""
-        self._listener = _listen(port)
+        self._listener = listener
+        listener.settimeout(_KNOCK_S)  # on Windows nothing else ends an `accept`
         self._thread = threading.Thread(target=self._accept, name="obs stream", daemon=True)
         self._thread.start()
 
@@ -77,13 +80,11 @@ class StreamServer:
             self._halt = True
             self._there.notify_all()
             clients = list(self._clients)
-        with contextlib.suppress(OSError):  # wakes `accept` on every platform
-            socket.create_connection(("127.0.0.1", self.port), 0.2).close()
-        self._listener.close()
         for client in clients:
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
         self._thread.join(2)
+        self._listener.close()
 
     # ---- the listener's thread -----------------------------------------------------------------------------------
 
@@ -91,6 +92,8 @@ class StreamServer:
         while not self._halt:
             try:
                 client, _ = self._listener.accept()
+            except TimeoutError:
+                continue
             except OSError:
                 if self._halt:
                     return
@@ -211,7 +214,13 @@ class _Pressure:
         return stuck
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
+    """A socket that players may knock at. Raises `MediaError` if the port is taken.
+
+    Whoever supervises the process with the server makes it and keeps it open while that process is started again:
+    OBS's player then waits at the door instead of being refused, and a player that is refused at once is one that OBS
+    (seen with 29.0.2) sometimes never opens again.
+    """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         if sys.platform == "win32":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from fractions import Fraction
 
 import cv2
 
 from obs_portrait.media.sinks.base import VideoSink
-from obs_portrait.media.sinks.obs_stream.server import StreamServer
+from obs_portrait.media.sinks.obs_stream.server import StreamServer, listen
 from obs_portrait.media.sinks.obs_stream.voice import VoiceRing
 from obs_portrait.media.types import PersonaFrame
 
@@ -20,9 +21,16 @@ class ObsStreamSink(VideoSink):
 
     name = "OBS stream"
 
-    def __init__(self, port: int, voice: VoiceRing | None = None, period: Callable[[], float] = lambda: 1 / 60) -> None:
-        """voice: the ring that the audio process fills; None: a silent stream. period(): OBS's frame period in s."""
-        self._port, self._voice, self._period = port, voice, period
+    def __init__(
+        self,
+        port: int,
+        voice: VoiceRing | None = None,
+        period: Callable[[], float] = lambda: 1 / 60,
+        listener: socket.socket | None = None,
+    ) -> None:
+        """voice: the ring that the audio process fills; None: a silent stream. period(): OBS's frame period in s.
+        listener: a socket at that port that somebody else made (`server.listen`); None: one is made here."""
+        self._port, self._voice, self._period, self._listener = port, voice, period, listener
         self._server: StreamServer | None = None
 
     @property
@@ -31,7 +39,7 @@ class ObsStreamSink(VideoSink):
         return self._server.clients if self._server is not None else 0
 
     def _open(self, width: int, height: int, rate: Fraction) -> None:
-        self._server = StreamServer(self._port, width, height, self._voice, self._period)
+        self._server = StreamServer(self._listener or listen(self._port), width, height, self._voice, self._period)
 
     def _write(self, frame: PersonaFrame) -> None:
         if self._server is not None:
