@@ -7,7 +7,9 @@ is gone there is nothing new, and a reader has silence.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
+from collections import deque
 from ctypes import c_int16, c_int64
 from typing import Any, Final
 
@@ -21,6 +23,15 @@ __all__ = ["VoiceRing", "VoiceRingSink", "VoiceTap"]
 
 _ROOM: Final = 1 << 15
 _MS: Final = SAMPLE_RATE // 1000
+_LITTLE: Final = 6 * _MS  # what comes 10 ms at a time is late by 5 ms at once when it misses a take
+_ENOUGH: Final = 8 * _MS
+_MUCH: Final = 14 * _MS
+_TOO_MUCH: Final = 80 * _MS
+_MOST_HELD: Final = 45 * _MS
+_SLOWER: Final = 0.003
+_FASTER: Final = 0.002
+_WINDOW: Final = 2 * SAMPLE_RATE
+_WINDOWS: Final = 5
 
 
 class VoiceRing:
@@ -58,7 +69,7 @@ class VoiceRingSink(AudioSink):
     """In the audio process. It takes sealed blocks only, as every sink does."""
 
     name = "OBS stream"
-    adds_ns = 30_000_000
+    adds_ns = 33_000_000
     """What the stream adds to the voice compared with the picture: the tap's reserve and the stamps' distance. Measured
     in OBS 29.0.2 on Linux (bench/obs_stream.py, which does not take it off): 37 ms, after some restarts 16."""
 
@@ -76,18 +87,25 @@ class VoiceRingSink(AudioSink):
 
 
 class VoiceTap:
-    """A reader with a small reserve. It is asked in real time, and its answer is always complete: where nothing is
-    there it is silence, and where the writer's clock runs faster or slower than ours it is read that much faster or
-    slower (at most 0.3 %, which nobody hears). While the reserve is as it should be samples pass unchanged."""
+    """A reader with a small reserve. It is asked in real time, and its answer is always complete.
 
-    def __init__(self, ring: VoiceRing | None, reserve: int = 15 * _MS) -> None:
-        self._ring, self._reserve = ring, reserve
+    What it minds is the slack: what is left in the ring after a take, at its least. When that gets small the voice is
+    read slower, when it has been large for 10 s a little faster (by 0.3 and 0.2 %: 5 cents, which nobody hears), so
+    that neither a clock that is off nor a writer that comes unevenly ever makes a gap or a growing delay. Otherwise
+    samples pass unchanged. Where nothing is there it is silence, with 2 ms of fade before and after; after a gap the
+    voice goes on with a larger reserve.
+    """
+
+    def __init__(self, ring: VoiceRing | None, reserve: int = 18 * _MS, fade: int = 2 * _MS) -> None:
+        self._ring, self._reserve, self._fade = ring, reserve, fade
         self._at = 0.0
-        self._fill = float(reserve)
         self._running = False
-        self._bent = False
+        self._hold = float(reserve)
+        self._owed = 0.0  # samples by which the slack is too small (read slower) or, negative, too large
+        self._least: deque[float] = deque([math.inf], maxlen=_WINDOWS)  # of the slack, in each window; now: the last
+        self._left = _WINDOW
         self.gaps = 0
-        """Blocks that were not there in time."""
+        """How often nothing was there in time."""
         self.jumps = 0
         """How often the tap was so far behind that it left something out."""
 
@@ -97,48 +115,76 @@ class VoiceTap:
 
     def take(self, count: int) -> NDArray[np.int16]:
         """The next `count` samples, int16 mono."""
-        if self._ring is None:
+        ring = self._ring
+        if ring is None:
             return np.zeros(count, np.int16)
-        written = self._ring.written
-        if not self._running:
-            if written < self._at + self._reserve or written == 0:
-                self._at = min(self._at, written) if written else 0.0
-                return np.zeros(count, np.int16)
-            self._at, self._fill, self._running = float(written - self._reserve), float(self._reserve), True
-        fill = written - self._at
-        if fill > 80 * _MS:
-            self._at, fill = float(written - self._reserve), float(self._reserve)
-            self.jumps += 1
-        self._fill += 0.02 * (fill - self._fill)
-        pace = self._pace()
-        needed = count * pace
-        if fill < needed + 1:
-            self._running = False
-            self._at = float(written)
-            self.gaps += 1
+        written = ring.written
+        begins = not self._running
+        if begins and written < self._at + self._hold:
             return np.zeros(count, np.int16)
-        if pace == 1.0 and self._at == int(self._at):
-            out = self._ring.read(int(self._at), count)
+        if begins or written - self._at > _TOO_MUCH:
+            self.jumps += not begins
+            begins = True
+            self._at, self._owed, self._running = float(math.ceil(written - self._hold)), 0.0, True
+            self._watch_anew()
+        needed = count * self._pace
+        slack = written - self._at - needed
+        if slack < 1:
+            return self._gap(ring, written, count)
+        out = self._read(ring, count, needed)
+        if begins:
+            rise = min(self._fade, count)
+            out[:rise] = (out[:rise] * np.linspace(0, 1, rise, endpoint=False)).astype(np.int16)
+        self._watch(slack, count)
+        return out
+
+    @property
+    def _pace(self) -> float:
+        return 1.0 if not self._owed else 1.0 - _SLOWER if self._owed > 0 else 1.0 + _FASTER
+
+    def _read(self, ring: VoiceRing, count: int, needed: float) -> NDArray[np.int16]:
+        if not self._owed:  # then `_at` is a whole number
+            out = ring.read(int(self._at), count)
             self._at += count
             return out
         first = int(self._at)
-        raw = self._ring.read(first, min(int(needed) + 3, written - first)).astype(np.float32)
-        places = self._at - first + np.arange(count) * pace
+        raw = ring.read(first, int(self._at - first + needed) + 2)
+        places = self._at - first + np.arange(count) * (needed / count)
         self._at += needed
-        if not self._bent:
-            self._at = float(round(self._at))
-        out = np.rint(np.interp(places, np.arange(raw.size), raw)).astype(np.int16)
-        return np.asarray(out, np.int16)
+        before, self._owed = self._owed, self._owed - (count - needed)
+        if before * self._owed <= 0:
+            self._owed, self._at = 0.0, float(math.ceil(self._at))
+        return np.asarray(np.rint(np.interp(places, np.arange(raw.size), raw)), raw.dtype)
 
-    def _pace(self) -> float:
-        """Bends when the reserve is 6 ms off, and goes on until it is 1 ms off."""
-        off = self._fill - self._reserve
-        if abs(off) > 6 * _MS:
-            self._bent = True
-        elif abs(off) < _MS:
-            self._bent = False
-        return (
-            1.0 + max(-0.003, min(0.003, off / (10 * SAMPLE_RATE) + (0.001 if off > 0 else -0.001)))
-            if self._bent
-            else 1.0
-        )
+    def _gap(self, ring: VoiceRing, written: int, count: int) -> NDArray[np.int16]:
+        """What is left, fading out, and then silence."""
+        first = math.ceil(self._at)
+        rest = ring.read(first, max(0, min(written - first, count)))
+        fall = min(self._fade, rest.size)
+        out = np.zeros(count, rest.dtype)
+        out[: rest.size] = rest
+        out[rest.size - fall : rest.size] = (rest[rest.size - fall :] * np.linspace(1, 0, fall)).astype(np.int16)
+        self._at, self._running = float(written), False
+        self._hold = min(self._hold + 5 * _MS, _MOST_HELD)
+        self.gaps += 1
+        return out
+
+    def _watch(self, slack: float, count: int) -> None:
+        self._least[-1] = min(self._least[-1], slack)
+        self._left -= count
+        if slack < _LITTLE:
+            self._owed = max(self._owed, _ENOUGH - slack)
+        elif self._left <= 0:
+            self._left = _WINDOW
+            self._hold = max(self._reserve, self._hold - _MS / 4)
+            least = min(self._least)
+            if not self._owed and least > _MUCH and len(self._least) == _WINDOWS:
+                self._owed = _ENOUGH - least
+                self._watch_anew()
+            else:
+                self._least.append(math.inf)
+
+    def _watch_anew(self) -> None:
+        self._least.clear()
+        self._least.append(math.inf)
+        self._left = _WINDOW
