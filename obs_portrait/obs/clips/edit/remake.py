@@ -156,7 +156,8 @@ class _Pass:
     def _sound_packet(self, packet: Any, at: Fraction | None) -> None:
         changes = self.changes
         if self.sound is None:
-            if at is not None and self._within(at):
+            # What an encoder puts before the first sample (AAC's priming) is needed to begin; it lies before zero.
+            if at is not None and (self._within(at) or (at < 0 and not changes.start)):
                 self.out.copy(packet, self.clip.zero + changes.start, changes.scale)
             return
         self._sounds(self.clip.decode(packet))
