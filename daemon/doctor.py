@@ -197,6 +197,13 @@ def _sound_server() -> Row:
     return Row("sound", what, "ok", next((value for key, _, value in lines if key == "Server Name"), "answers"))
 
 
+def _loopback() -> str:
+    from daemon.doctor_obs import secure_boot
+
+    load = "sudo apt install v4l2loopback-dkms && sudo modprobe v4l2loopback exclusive_caps=1"
+    return f"{load} (Secure Boot is on: sign the module with mokutil first)" if secure_boot() else load
+
+
 def _picture() -> Iterator[Row]:
     from obs_portrait.media.devices import list_cameras, list_screens
 
@@ -210,8 +217,8 @@ def _picture() -> Iterator[Row]:
             "picture",
             "virtual camera",
             "ok" if loaded else "missing",
-            "v4l2loopback is loaded" if loaded else "v4l2loopback is not loaded",
-            "" if loaded else "sudo apt install v4l2loopback-dkms && sudo modprobe v4l2loopback exclusive_caps=1",
+            "v4l2loopback is loaded" if loaded else "v4l2loopback is not loaded; the stream to OBS needs none",
+            "" if loaded else _loopback(),
         )
     else:
         yield Row("picture", "virtual camera", "warn", "OBS Studio brings it", "install OBS, start its camera once")
@@ -224,6 +231,12 @@ def _picture() -> Iterator[Row]:
         "picture", "codecs", "warn" if lacking else "ok", f"missing: {', '.join(lacking)}" if lacking else "all there",
         "pip install --force-reinstall av" if lacking else "",
     )  # fmt: skip
+
+
+def _obs() -> Iterator[Row]:
+    from daemon.doctor_obs import probe
+
+    yield from probe()
 
 
 def _personas() -> Iterator[Row]:
@@ -248,5 +261,6 @@ _PROBES: Final[tuple[tuple[str, Callable[[], Iterator[Row]]], ...]] = (
     ("voice", _voice),
     ("picture", _picture),
     ("sound", _sound),
+    ("obs", _obs),
     ("personas", _personas),
 )

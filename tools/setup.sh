@@ -49,6 +49,13 @@ if [ "$(uname -s)" = Linux ]; then
         command -v pulseaudio >/dev/null 2>&1 || need pulseaudio
         command -v pactl >/dev/null 2>&1 || need pulseaudio-utils
         command -v flite >/dev/null 2>&1 || need flite
+        # Real OBS under Xvfb, for tests/obs: its plug-ins, software OpenGL, a session bus, keys and screenshots.
+        command -v obs >/dev/null 2>&1 || need obs-studio
+        [ -n "$(find /usr/lib -name 'obs-ffmpeg.so' 2>/dev/null | head -n 1)" ] || need obs-plugins
+        [ -n "$(find /usr/lib -name 'swrast_dri.so' 2>/dev/null | head -n 1)" ] || need libgl1-mesa-dri
+        command -v dbus-run-session >/dev/null 2>&1 || need dbus-daemon
+        command -v xdotool >/dev/null 2>&1 || need xdotool
+        command -v import >/dev/null 2>&1 || need imagemagick
         [ -n "$(find /usr/lib -name 'libasound_module_pcm_pulse.so' 2>/dev/null | head -n 1)" ] || need libasound2-plugins
     fi
 fi
