@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -19,47 +18,23 @@ pytest.importorskip("safetensors", reason="safetensors is not installed: pip ins
 
 from obs_portrait.face.fomm.model import Model  # noqa: E402
 from obs_portrait.face.fomm.networks import Networks  # noqa: E402
-from obs_portrait.face.fomm.table import PARTS, tensors  # noqa: E402
 from obs_portrait.face.fomm.weights import State, convert  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
 
 
-def invent(name: str, shape: tuple[int, ...], seed: int) -> Any:
-    """Numbers with which the networks stay alive: activations neither vanish nor explode, Jacobians are near one."""
-    random = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    if name.endswith("num_batches_tracked"):
-        return torch.tensor(1)
-    if name.endswith("down.weight"):
-        bell = np.exp(-(np.arange(-6, 7) ** 2) / 4.5)
-        kernel = np.outer(bell, bell) / bell.sum() ** 2
-        return torch.from_numpy(np.broadcast_to(kernel, shape).astype(np.float32).copy())
-    if name.endswith("running_var"):
-        values = random.uniform(0.6, 1.4, shape)
-    elif len(shape) == 1:
-        values = random.normal(0, 0.1, shape) + (".norm" in name and name.endswith("weight"))
-        if name.endswith("jacobian.bias"):
-            values = values + np.tile((1, 0, 0, 1), 10)
-    else:
-        gain = 0.3 if name.endswith(("kp.weight", "jacobian.weight")) else 1.2
-        values = random.standard_normal(shape, np.float32) * np.float32(gain / np.sqrt(np.prod(shape[1:])))
-    return torch.from_numpy(np.asarray(values, np.float32))
+def load_module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def invent_state(seed: int) -> State:
-    """A whole checkpoint's tensors."""
-    return {
-        part: {name: invent(f"{part}.{name}", shape, seed) for name, shape in tensors(part).items()} for part in PARTS
-    }
-
-
-def pictures(seed: int) -> Any:
-    """Source, reference and driving picture: (3, 3, 256, 256) float32 0..1, smooth, the last two alike."""
-    random = np.random.default_rng(seed)
-    base = random.uniform(0, 1, (1, 3, 12, 12)) + 0.15 * random.standard_normal((3, 3, 12, 12))
-    large = torch.nn.functional.interpolate(torch.from_numpy(base).float(), (256, 256), mode="bicubic")
-    return large.clamp(0, 1)
+_WEIGHTS = load_module(ROOT / "bench" / "fomm_weights.py")
+invent_state, pictures = _WEIGHTS.invent_state, _WEIGHTS.pictures
 
 
 def bytes_of(picture: Any) -> np.ndarray:
@@ -70,15 +45,6 @@ def bytes_of(picture: Any) -> np.ndarray:
 def psnr(one: Any, other: Any) -> float:
     """dB, of pictures in 0..1."""
     return float(-10 * torch.log10((one.float() - other.float()).square().mean().clamp_min(1e-12)))
-
-
-def load_module(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")

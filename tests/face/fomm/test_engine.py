@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 import time
@@ -13,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from typer.testing import CliRunner
 
 from obs_portrait.errors import CheckpointError, FaceError
@@ -27,6 +27,7 @@ from obs_portrait.face.portrait import load_portrait
 from obs_portrait.face.types import Canvas, Observation, Portrait
 from obs_portrait.media.types import CameraFrame
 from obs_portrait.resources import assets_dir
+from tests.face.conftest import write_clip
 from tests.face.drawn import face, points
 
 CANVAS = Canvas(320, 240)
@@ -186,17 +187,23 @@ def test_neither_the_package_nor_the_engine_loads_pytorch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_render_takes_a_checkpoint(converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_render_takes_a_checkpoint(converted: Path, tmp_path: Path) -> None:
     from daemon.cli import app
 
-    driver = assets_dir() / "performance" / "driver.png"
-    Image.open(driver).resize((256, 256)).save(tmp_path / "driver.png")
-    out = tmp_path / "out.mp4"
-    line = ["render", "-d", str(tmp_path / "driver.png"), "-s", str(driver), "-o", str(out), "--size", "128x128"]
-    options = ["--engine", "fomm", "--checkpoint", str(converted), "--cpu", "--relative", "--adapt_scale"]
-    done = CliRunner().invoke(app, [*line, *options, "--find_best_frame"])
+    clip = write_clip(tmp_path / "clip.mp4", [face(points(jaw=jaw)) for jaw in (1.0, 0.0, 0.5)], sound=True)
+    out, report = tmp_path / "out.mp4", tmp_path / "report.json"
+    source = str(assets_dir() / "performance" / "driver.png")
+    line = ["render", "-d", str(clip), "-s", source, "-o", str(out), "--size", "128x128", "--report", str(report)]
+    options = ["--engine", "fomm", "--checkpoint", str(converted), "--cpu", "--relative", "--adapt_scale", "--audio"]
+    done = CliRunner().invoke(app, [*line, *options, "--best_frame", "1"])
     assert done.exit_code == 0, done.output
-    assert out.stat().st_size > 0
+    told = json.loads(report.read_text())
+    assert told["reference_frame"] == 1
+    assert told["origins"]["video_frames"] == {"engine": 3}
+    assert set(told["origins"]["audio_samples"]) == {"reveal"}
+    assert told["stages"]["networks"]["count"] == 3
+    again = CliRunner().invoke(app, [*line, *options, "--force", "--find_best_frame"])
+    assert again.exit_code == 0, again.output
     wrong: Any = CliRunner().invoke(app, [*line, "--force", "--checkpoint", "x.pth.tar", "--engine", "mesh"])
     assert wrong.exit_code != 0
     assert "checkpoint" in str(wrong.output) + str(wrong.exception)
