@@ -32,6 +32,8 @@ _SLOW_NS = 1_000_000_000
 _SLOW_MOST_NS = 5_000_000_000
 _LATE_NS = 40_000_000
 _GAP_NS = 80_000_000
+_PAUSE_NS = 50_000_000
+"""How often is looked whether there is a first picture, or an end."""
 
 
 class StreamServer:
@@ -54,7 +56,7 @@ class StreamServer:
         self._picture: memoryview | None = None
         self._number = 0
         self._halt = False
-        self._clients: set[socket.socket] = set()
+        self._clients: dict[socket.socket, threading.Thread] = {}
         self.served = 0
         """Clients that have come so far."""
         self._listener = listener
@@ -68,7 +70,13 @@ class StreamServer:
         return len(self._clients)
 
     def show(self, bgra: NDArray[np.uint8]) -> None:
-        """The newest picture, (H, W, 4) uint8 BGRA, C-contiguous; it must not be changed afterwards. Never waits."""
+        """The newest picture, (H, W, 4) uint8 BGRA, C-contiguous; it must not be changed afterwards. Never waits.
+
+        Raises `MediaError` if it has another size than the stream.
+        """
+        width, height = self._size
+        if bgra.shape != (height, width, 4):
+            raise MediaError(f"The OBS stream is {width}x{height}, and was given a picture of shape {bgra.shape}.")
         with self._there:
             self._picture = memoryview(bgra.data).cast("B")
             self._number += 1
@@ -79,12 +87,15 @@ class StreamServer:
         with self._there:
             self._halt = True
             self._there.notify_all()
-            clients = list(self._clients)
+        self._thread.join(2)
+        self._listener.close()
+        with self._there:
+            clients = dict(self._clients)
         for client in clients:
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
-        self._thread.join(2)
-        self._listener.close()
+        for thread in clients.values():
+            thread.join(1)
 
     # ---- the listener's thread -----------------------------------------------------------------------------------
 
@@ -102,26 +113,27 @@ class StreamServer:
             if self._halt or len(self._clients) >= _MOST_CLIENTS:
                 client.close()
                 continue
-            client.settimeout(_PATIENCE_S)
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # Small: what waits in a socket is old by the time it is shown.
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
             self.served += 1
+            thread = threading.Thread(target=self._serve, args=(client,), name="obs stream client", daemon=True)
             with self._there:
-                self._clients.add(client)
-            threading.Thread(target=self._serve, args=(client,), name="obs stream client", daemon=True).start()
+                self._clients[client] = thread
+            thread.start()
 
     # ---- a client's thread ---------------------------------------------------------------------------------------
 
     def _serve(self, client: socket.socket) -> None:
         try:
             with client:
+                client.settimeout(_PATIENCE_S)
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                # Small: what waits in a socket is old by the time it is shown.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
                 self._stream(client)
         except OSError:
             pass  # it went away, or took nothing for too long; it will come back by itself
         finally:
             with self._there:
-                self._clients.discard(client)
+                self._clients.pop(client, None)
 
     def _stream(self, client: socket.socket) -> None:
         writer, tap, pressure = NutWriter(*self._size, SAMPLE_RATE), VoiceTap(self._voice), _Pressure()
@@ -138,7 +150,7 @@ class StreamServer:
             if time.monotonic_ns() - asked_ns > 1_000_000_000:
                 asked_ns = time.monotonic_ns()
                 repeat_ns = round(min(max(self._period(), 1 / 240), 1 / 10) * 0.6e9)
-            again = sent_ns + repeat_ns
+            again = sent_ns + repeat_ns if shown >= 0 else time.monotonic_ns() + _PAUSE_NS
             picture, number = self._next(shown, again if due is None else min(due, again))
             now = time.monotonic_ns()
             ready = pressure.steady_ns(now) >= _SLOW_NS or now - line.start_ns > _SLOW_MOST_NS
@@ -233,7 +245,7 @@ def listen(port: int) -> socket.socket:
         listener.close()
         why = getattr(error, "strerror", None) or error
         raise MediaError(
-            f"The OBS stream cannot use port {port} ({why}): another program has it. Choose another one with "
-            "--sink obs:PORT, and type `obs-portrait obs setup` again."
+            f"The OBS stream cannot use port {port} ({why}): choose another one with --sink obs:PORT, and type "
+            "`obs-portrait obs setup` again."
         ) from None
     return listener
