@@ -119,12 +119,14 @@ def is_right(outcome: Outcome, kind: str) -> float:
 
 
 @pytest.mark.slow
-def test_clips_are_whole_in_sync_and_described(recorder: ClipRecorder, client: ObsClient, studio: RealObs, library: Library) -> None:
+def test_clips_are_whole_in_sync_and_described(
+    recorder: ClipRecorder, client: ObsClient, studio: RealObs, library: Library
+) -> None:
     switched_on(recorder, client, 3)
     for number in range(CLIPS):
         if number % 2:
             # 3 s are asked for; OBS keeps whole groups of pictures, of 250 each.
-                assert 2.5 <= is_right(recorder.save(), "replay") <= 3 + 2 * 250 / 30
+            assert 2.5 <= is_right(recorder.save(), "replay") <= 3 + 2 * 250 / 30
         else:
             recorder.start()
             written(client, "ffmpeg_muxer", 1.6)

@@ -17,6 +17,8 @@ __all__ = ["CONTAINERS", "Writer", "can_copy"]
 
 _TICKS: Final = 90_000
 _BT709: Final = 1
+_MOST_HELD: Final = 32
+"""No encoder looks ahead over more pictures than that."""
 _MP4: Final = frozenset(
     {"h264", "hevc", "av1", "mpeg4", "aac", "mp3", "alac", "ac3", "eac3", "opus", "flac", "mov_text"}
 )
@@ -78,6 +80,11 @@ class Writer:
         """The packets of `stream` will be given to `copy`."""
         self._copies[id(stream)] = self.container.add_stream_from_template(stream)
 
+    def follow(self, streams: list[Any], first: list[Any]) -> None:
+        """Packets of `streams` go where those of `first` went."""
+        for stream, before in zip(streams, first, strict=True):
+            self._copies[id(stream)] = self._copies[id(before)]
+
     def add_picture(
         self, width: int, height: int, rate: Fraction, *, like: Any = None, crf: int = 18, bit_rate: int | None = None
     ) -> None:
@@ -129,8 +136,10 @@ class Writer:
             packet.duration = max(1, round(packet.duration * scale))
         packet.stream = stream
         held = self._held.setdefault(id(stream), [])
-        if packet.dts is None and id(stream) not in self._last:
+        if packet.dts is None:
             held.append(packet)
+            if len(held) > _MOST_HELD:
+                self._release(stream, None)
             return
         self._release(stream, packet.dts)
         self._mux(stream, packet)
