@@ -3,6 +3,7 @@ fails or hangs is a row that says so, and the others are still made."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import shutil
@@ -19,6 +20,7 @@ __all__ = ["Row", "examine"]
 
 _PATIENCE: Final = 10.0  # seconds for one probe
 _LOW_SPACE: Final = 2 * 1024**3
+_NEURAL: Final = "pip install 'obs-portrait[neural]'"
 
 Status = Literal["ok", "warn", "missing"]
 
@@ -123,6 +125,7 @@ def _face() -> Iterator[Row]:
         problem = engine_class(name).validate_environment()
         yield Row("face", f"engine {name}", "missing" if problem else "ok", problem or "can run here")
     yield _gpu()
+    yield _weights()
     versions = {p: metadata.version(p) for p in ("opencv-python", "opencv-contrib-python")}
     same = len(set(versions.values())) == 1
     yield Row(
@@ -132,17 +135,34 @@ def _face() -> Iterator[Row]:
 
 
 def _gpu() -> Row:
-    """Why the CPU is used. Nothing heavy is imported: a missing torch is the usual case."""
+    """Which processor runs the neural engine, and why. PyTorch is imported only if it is installed."""
     here = "the mesh engine draws on the CPU by design and needs no GPU"
-    try:
-        version = metadata.version("torch")
-    except metadata.PackageNotFoundError:
-        return Row(
-            "face", "GPU", "ok", f"not used: {here}; torch is not installed and nothing in this version needs it"
-        )
+    if importlib.util.find_spec("torch") is None:
+        return Row("face", "GPU", "ok", f"not used: {here}; the engine fomm would use one: {_NEURAL}")
+    from obs_portrait.face.fomm import device_report
+
+    device, why = device_report()
+    if device != "cpu":
+        return Row("face", "GPU", "ok", f"the engine fomm runs on {device}: {why}; {here}")
     card = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
     seen = "an NVIDIA driver is there" if card else "no NVIDIA driver was found"
-    return Row("face", "GPU", "ok", f"not used: {here} (torch {version} is installed, {seen})")
+    return Row(
+        "face", "GPU", "warn" if card else "ok",
+        f"the engine fomm runs on the CPU: {why}, {seen}; a few frames a second, enough for files; {here}",
+        "install PyTorch for CUDA: https://pytorch.org/get-started/locally" if card else "",
+    )  # fmt: skip
+
+
+def _weights() -> Row:
+    """Whether the neural engine has anything to run with. Sizes only: hashes are checked before they are loaded."""
+    from obs_portrait.checkpoints.catalog import load_catalog, place
+
+    known = [entry for entry in load_catalog().values() if entry.family == "fomm"]
+    found = [entry.name for entry in known if place(entry).is_file()]
+    todo = "" if found else "obs-portrait checkpoints pull fomm_vox_adv"
+    return Row(
+        "face", "weights of fomm", "ok", ", ".join(found) or "none downloaded; needed for this engine only", todo
+    )
 
 
 def _voice() -> Iterator[Row]:
