@@ -7,6 +7,8 @@ after a setup that was interrupted. Nothing of the user's is moved, resized or r
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -16,7 +18,7 @@ from obs_portrait.media.sinks.obs_stream import DEFAULT_PORT, input_settings
 from obs_portrait.obs.client import ObsClient
 from obs_portrait.obs.setup_record import SetupRecord
 
-__all__ = ["CAMERA", "MICROPHONE", "STREAM", "Kind", "Step", "plan", "plan_undo", "source_names"]
+__all__ = ["CAMERA", "MICROPHONE", "STREAM", "Kind", "Step", "plan", "plan_undo", "remove_input", "source_names"]
 
 STREAM: Final = "OBS Portrait"
 CAMERA: Final = "OBS Portrait camera"
@@ -24,6 +26,7 @@ MICROPHONE: Final = "OBS Portrait microphone"
 Kind = Literal["stream", "devices"]
 """stream: picture and voice as one source, no driver. devices: a virtual camera and a virtual microphone."""
 
+_GONE_S: Final = 10.0
 _CAMERA_KINDS: Final = ("v4l2_input", "dshow_input", "macos-avcapture", "av_capture_input_v2", "av_capture_input")
 _MICROPHONE_KINDS: Final = ("pulse_input_capture", "wasapi_input_capture", "coreaudio_input_capture")
 _DEVICE_PROPERTY: Final = {
@@ -165,7 +168,7 @@ def _create(client: ObsClient, want: _Wanted, scene: str, collection: str, recor
         if want.device is not None:
             _choose_device(client, want)
     except ObsError:
-        client.request("RemoveInput", {"inputName": want.name})
+        remove_input(client, want.name)
         record.inputs.pop(want.name, None)
         record.items.remove([collection, scene, want.name])
         record.save()
@@ -269,6 +272,28 @@ def plan_undo(client: ObsClient, record: SetupRecord | None = None) -> tuple[lis
     return steps, others
 
 
+def remove_input(client: ObsClient, name: str) -> None:
+    """Removes an input and waits until it is gone.
+
+    First from every scene: a scene that is not shown holds on to a removed source, and OBS to its name.
+    """
+    for scene in client.request("GetSceneList").get("scenes", []):
+        where = {"sceneName": scene["sceneName"]}
+        # OBS answers nothing while a player that cannot connect is taken down.
+        for item in client.request("GetSceneItemList", where, timeout=_GONE_S).get("sceneItems", []):
+            if item.get("sourceName") == name:
+                client.request("RemoveSceneItem", {**where, "sceneItemId": item["sceneItemId"]})
+    with contextlib.suppress(ObsError):  # with its last item it may have gone already
+        client.request("RemoveInput", {"inputName": name})
+    end = time.monotonic() + _GONE_S
+    while any(one.get("inputName") == name for one in client.request("GetInputList", timeout=_GONE_S)["inputs"]):
+        if time.monotonic() > end:
+            raise ObsError(
+                f"OBS has not let go of '{name}' within {_GONE_S:.0f} s; it will be gone when OBS is closed."
+            )
+        time.sleep(0.02)
+
+
 def _give_back(client: ObsClient, name: str, settings: Mapping[str, Any], record: SetupRecord) -> None:
     client.request("SetInputSettings", {"inputName": name, "inputSettings": dict(settings), "overlay": False})
     record.before.pop(name, None)
@@ -277,7 +302,7 @@ def _give_back(client: ObsClient, name: str, settings: Mapping[str, Any], record
 
 def _remove(client: ObsClient, name: str, collection: str, record: SetupRecord, there: bool) -> None:
     if there:
-        client.request("RemoveInput", {"inputName": name})
+        remove_input(client, name)
     record.items[:] = [items for items in record.items if not (items[0] == collection and items[2] == name)]
     if not any(items[2] == name for items in record.items):
         record.inputs.pop(name, None)

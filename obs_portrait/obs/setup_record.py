@@ -36,6 +36,8 @@ class SetupRecord:
         path = path or record_path()
         try:
             data = json.loads(path.read_text("utf-8"))
+            if not isinstance(data, dict):
+                raise ValueError
             record = cls(**{key: data[key] for key in ("inputs", "items", "before") if key in data})
             if not (
                 isinstance(record.inputs, dict) and isinstance(record.items, list) and isinstance(record.before, dict)
