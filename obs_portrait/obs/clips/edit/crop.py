@@ -24,6 +24,8 @@ __all__ = ["SHAPES", "crop"]
 
 SHAPES: Final = {"square": (1, 1), "9:16": (9, 16), "4:5": (4, 5), "16:9": (16, 9)}
 """Name -> width : height."""
+Box = tuple[float, float, float, float]
+_SLACK: Final = 0.05
 _NOTHING: Final = np.zeros(0, np.float32)
 
 
@@ -77,7 +79,7 @@ def _look(source: Path, ratio: float, close: bool, progress: Progress) -> tuple[
     """What is to be shown at each time.
 
     `FollowCrop` is made for live framing: it comes after the face. Here the future is known, so the clip is followed
-    once forwards and once backwards: the mean of both has no lag, and is there before the first face as well.
+    once forwards and once backwards, and the mean of both has no lag.
     """
     seen: list[tuple[Fraction, Observation | None]] = []
     size = (0, 0)
@@ -91,16 +93,27 @@ def _look(source: Path, ratio: float, close: bool, progress: Progress) -> tuple[
                 progress(min(1.0, float(at / clip.duration)))
     if not any(face is not None for _, face in seen):
         raise MediaError(f"{source}: there is no face to follow in this clip.")
-    forwards, backwards = FollowCrop(), FollowCrop()
-    early = [forwards.update(face) for _, face in seen]
+    forwards, backwards = FollowCrop(slack=_SLACK), FollowCrop(slack=_SLACK)
     last = seen[-1][0]
-    late = [backwards.update(_mirrored(face, last)) for _, face in reversed(seen)][::-1]
+    before = [forwards.update(face) for _, face in seen]
+    after = [backwards.update(_mirrored(face, last)) for _, face in reversed(seen)][::-1]
+    shown = [at for at, face in seen if face is not None]
+    begin, end = float(shown[0]), float(shown[-1])
     views = {}
-    for (at, _), one, other in zip(seen, early, late, strict=True):
-        both = np.array([box for box in (one, other) if box is not None])
-        left, top, right, bottom = (float(value) for value in both.mean(axis=0))
-        views[at] = _view((left, top, right, bottom), size, ratio, close)
-    return views, size
+    for (at, _), one, other in zip(seen, before, after, strict=True):
+        # Where one of them has only just found the face it is exact, and the other is still on its way.
+        trust = 0.5 + 0.5 * (max(0.0, 1 - (float(at) - begin)) - max(0.0, 1 - (end - float(at))))
+        views[at] = _view(_mean(one, other, min(max(trust, 0.0), 1.0)), size, ratio, close)
+    first = views[shown[0]]
+    return {at: first if at < shown[0] else view for at, view in views.items()}, size
+
+
+def _mean(one: Box | None, other: Box | None, trust: float) -> Box:
+    """Between two boxes, of which one may be missing; `trust` is the share of the first."""
+    if one is None or other is None:
+        return one or other or (0.0, 0.0, 1.0, 1.0)
+    left, top, right, bottom = (trust * a + (1 - trust) * b for a, b in zip(one, other, strict=True))
+    return left, top, right, bottom
 
 
 def _light(face: Observation) -> Observation:
@@ -114,7 +127,7 @@ def _mirrored(face: Observation | None, last: Fraction) -> Observation | None:
     return None if face is None else replace(face, captured_ns=round(last * 1_000_000_000) - face.captured_ns)
 
 
-def _view(box: tuple[float, float, float, float], size: tuple[int, int], ratio: float, close: bool) -> _View:
+def _view(box: Box, size: tuple[int, int], ratio: float, close: bool) -> _View:
     """The largest part of that shape, or about two faces wide, that lies within the picture and has the face in it."""
     left, top, right, bottom = box
     width = min(size[0], size[1] * ratio)
