@@ -15,6 +15,7 @@ from obs_portrait.face.fomm.detector import KEYPOINTS, KeypointDetector, expect
 from obs_portrait.face.fomm.generator import Generator
 from obs_portrait.face.fomm.geometry import Keypoints, warp
 from obs_portrait.face.fomm.layers import FastConv, FastDown, FastFinal, FastResidual, FastUp
+from obs_portrait.face.fomm.winograd import WinogradResidual
 
 __all__ = ["FastDecoder", "FastDetector", "FastMotion"]
 
@@ -79,10 +80,13 @@ class FastMotion(nn.Module):
 class FastDecoder(nn.Module):
     """`generator.Generator.decode`."""
 
-    def __init__(self, exact: Generator, dtype: torch.dtype) -> None:
+    def __init__(self, exact: Generator, dtype: torch.dtype, *, winograd: bool = False) -> None:
+        """winograd: the six residual blocks, three quarters of all work, as `winograd` has them (float32 on a CPU)."""
         super().__init__()
         self.dtype = dtype
-        self.bottleneck = nn.Sequential(*(FastResidual(block, dtype) for block in exact.bottleneck))
+        self.bottleneck = nn.Sequential(
+            *(WinogradResidual(block) if winograd else FastResidual(block, dtype) for block in exact.bottleneck)
+        )
         self.up = nn.Sequential(*(FastUp(block, _ROWS << i, dtype) for i, block in enumerate(exact.up_blocks)))
         self.final = FastFinal(exact.final, dtype)
 

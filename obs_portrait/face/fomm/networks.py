@@ -37,7 +37,8 @@ class Networks:
         self.device, self.dtype = device, dtype
         self.detector = FastDetector(model.detector, dtype).to(device).eval()
         self.motion = FastMotion(model.generator.dense_motion_network, dtype).to(device).eval()
-        self.decoder = FastDecoder(model.generator, dtype).to(device).eval()
+        winograd = device.type == "cpu" and dtype is torch.float32
+        self.decoder = FastDecoder(model.generator, dtype, winograd=winograd).to(device).eval()
         generator = model.generator
         self._encode = generator.encode
         # What only the exact decoder needs, two hundred megabytes, is let go.

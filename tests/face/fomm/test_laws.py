@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from obs_portrait.face.fomm.blocks import Residual
 from obs_portrait.face.fomm.dense_motion import candidates
 from obs_portrait.face.fomm.equivalents import blocked, fold, interleave, quartered
 from obs_portrait.face.fomm.geometry import Keypoints, gaussians, grid, inverse, product, warp
 from obs_portrait.face.fomm.transfer import hull_area, relative, scale
+from obs_portrait.face.fomm.winograd import WinogradResidual
 
 seeds = st.integers(0, 2**31)
 sizes = st.integers(1, 9)
@@ -52,6 +54,25 @@ def test_blocks_of_four_pixels_are_single_ones(seed: int, rows: int, columns: in
     plain = nn.functional.conv2d(x, weight, bias, padding=side // 2)
     at_once = nn.functional.conv2d(x, *blocked(weight, bias), stride=2, padding=side // 2)
     assert near(torch.pixel_shuffle(at_once, 2), plain)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seeds, st.integers(1, 5), st.integers(1, 5), st.integers(1, 8))
+def test_a_residual_block_by_winograd_is_the_block(seed: int, down: int, across: int, channels: int) -> None:
+    torch.manual_seed(seed)
+    block = Residual(channels).eval()
+    for norm in (block.norm1, block.norm2):
+        norm.load_state_dict(
+            {name: torch.rand(channels) + 0.2 for name in ("weight", "bias", "running_mean", "running_var")}
+            | {"num_batches_tracked": torch.tensor(1)}
+        )
+    x = torch.randn(1, channels, 4 * down, 4 * across).contiguous(memory_format=torch.channels_last)
+    before = x.clone()
+    with torch.no_grad():
+        quick = WinogradResidual(block)
+        for _ in range(2):  # the room of the first call is used again
+            assert near(quick(x), block(x), 1e-4)
+    assert torch.equal(x, before)
 
 
 @settings(deadline=None)
