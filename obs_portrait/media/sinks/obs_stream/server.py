@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from obs_portrait.errors import MediaError
 from obs_portrait.media.sinks.obs_stream.nut import AUDIO, VIDEO, NutWriter
+from obs_portrait.media.sinks.obs_stream.pulse import Debt, Pressure
 from obs_portrait.media.sinks.obs_stream.timeline import Timeline
 from obs_portrait.media.sinks.obs_stream.voice import VoiceRing, VoiceTap
 from obs_portrait.media.types import SAMPLE_RATE
@@ -30,8 +31,6 @@ _KNOCK_S = 0.25
 _MOST_CLIENTS = 8
 _SLOW_NS = 1_000_000_000
 _SLOW_MOST_NS = 5_000_000_000
-_LATE_NS = 40_000_000
-_GAP_NS = 80_000_000
 _PAUSE_NS = 50_000_000
 """How often is looked whether there is a first picture, or an end."""
 
@@ -136,7 +135,8 @@ class StreamServer:
                 self._clients.pop(client, None)
 
     def _stream(self, client: socket.socket) -> None:
-        writer, tap, pressure = NutWriter(*self._size, SAMPLE_RATE), VoiceTap(self._voice), _Pressure()
+        writer, tap = NutWriter(*self._size, SAMPLE_RATE), VoiceTap(self._voice)
+        pressure, debt = Pressure(), Debt()
         line = Timeline(time.monotonic_ns())
         client.sendall(writer.header())
         sound = round(line.sound_at * SAMPLE_RATE)  # stamp of the next block, in samples
@@ -145,11 +145,12 @@ class StreamServer:
             sound += _BLOCK
         due: int | None = None  # when the next block is complete
         shown, sent_ns, last = -1, 0, -1
-        repeat_ns, asked_ns = 0, 0
+        tick_ns, repeat_ns, asked_ns = 0, 0, 0
         while not self._halt:
             if time.monotonic_ns() - asked_ns > 1_000_000_000:
                 asked_ns = time.monotonic_ns()
-                repeat_ns = round(min(max(self._period(), 1 / 240), 1 / 10) * 0.6e9)
+                tick_ns = round(min(max(self._period(), 1 / 240), 1 / 10) * 1e9)
+                repeat_ns = tick_ns * 6 // 10
             again = sent_ns + repeat_ns if shown >= 0 else time.monotonic_ns() + _PAUSE_NS
             picture, number = self._next(shown, again if due is None else min(due, again))
             now = time.monotonic_ns()
@@ -157,17 +158,20 @@ class StreamServer:
             if due is None and ready and picture is not None:
                 line = replace(line, ends_ns=now)
                 due = now + (_ANNOUNCED + 1) * _BLOCK_NS
-            if due is not None and now - due > _LATE_NS:
-                # The client or this machine stood still. Late sound would make OBS delay everything for good, and a
-                # gap below 70 ms it takes for none: so a gap that it sees, and then the newest sound.
-                missed = max(now - due, _GAP_NS) // _BLOCK_NS
-                sound, due = sound + missed * _BLOCK, due + missed * _BLOCK_NS
+            if due is not None and (stop := debt.due(now, now - due)):
+                # A standstill, or many little ones. The stream stands still by as much, and the voice with it: so what
+                # OBS has fallen behind is made good, and it sees a gap and places the newest sound anew. (Late sound
+                # would make OBS delay everything for good, and a gap below 70 ms it takes for none.)
+                line, due = line.stopped(stop), due + stop
                 tap.skip()
             while due is not None and due <= now:
-                self._send_sound(client, writer, sound, tap.take(_BLOCK).astype("<i2").tobytes())
+                block = tap.take(_BLOCK)
+                debt.heard(now, int(np.abs(block.astype(np.int32)).max()))
+                self._send_sound(client, writer, sound, block.astype("<i2").tobytes())
                 sound, due = sound + _BLOCK, due + _BLOCK_NS
             if picture is None or (number == shown and now - sent_ns < repeat_ns):
                 continue
+            debt.sent(now - sent_ns if shown >= 0 else 0, tick_ns)
             shown, sent_ns = number, now
             last = max(last + 1, round(line.picture(now) * writer.ticks))
             client.sendall(writer.frame(VIDEO, last, picture.nbytes))
@@ -187,43 +191,6 @@ class StreamServer:
                     break
                 self._there.wait(left)
             return self._picture, self._number
-
-
-class _Pressure:
-    """How readily a client takes pictures: the only thing by which we learn how it plays.
-
-    A player that shows a picture as soon as it comes takes the next one at once. One that waits for its time leaves
-    it in the sockets, which are smaller than a few pictures, and we wait with it.
-    """
-
-    _QUICK_NS = 25_000_000
-    _WINDOW_NS = 20_000_000_000
-    _MOST = 0.8
-
-    def __init__(self) -> None:
-        self._steady: int | None = None
-        self._begin: int | None = None
-        self._busy = 0
-
-    def steady_ns(self, now: int) -> int:
-        """For how long it has taken every picture quickly."""
-        return 0 if self._steady is None else now - self._steady
-
-    def took(self, begun: int, done: int) -> bool:
-        """A picture was taken between these times. True if for 20 s nearly all time went into waiting for that."""
-        if done - begun > self._QUICK_NS:
-            self._steady = None
-        elif self._steady is None:
-            self._steady = done
-        if self._begin is None:
-            self._begin = done
-            return False
-        self._busy += done - begun
-        if done - self._begin < self._WINDOW_NS:
-            return False
-        stuck = self._busy > self._MOST * (done - self._begin)
-        self._begin, self._busy = done, 0
-        return stuck
 
 
 def listen(port: int) -> socket.socket:

@@ -22,7 +22,7 @@ sound, so that a picture never waits for sound.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["Timeline"]
 
@@ -50,3 +50,8 @@ class Timeline:
     def picture(self, now_ns: int) -> float:
         """Stamp in s of a picture that is sent now; never below 0."""
         return max(0.0, self.at(now_ns) - self.behind_s)
+
+    def stopped(self, for_ns: int) -> Timeline:
+        """The same with a standstill: what was to come comes `for_ns` later. Stamps that were given already are the
+        future of the new one; whoever gives them must not let them fall."""
+        return self if self.ends_ns is None else replace(self, ends_ns=self.ends_ns + for_ns)
