@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from daemon.commands import clip_edit
+
 if TYPE_CHECKING:
     from obs_portrait.obs.clips.library import Clip
     from obs_portrait.obs.clips.recorder import ClipRecorder, Outcome
@@ -23,6 +25,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
     clip = typer.Typer(help="Clips straight from OBS, and the work on them afterwards.", no_args_is_help=True)
     _from_obs(clip)
+    clip_edit.register(clip)
     app.add_typer(clip, name="clip")
 
 

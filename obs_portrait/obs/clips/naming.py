@@ -33,7 +33,7 @@ def safe_part(text: str, fallback: str = "unnamed") -> str:
             out.append(" " if unicodedata.category(sign) == "Zs" else sign)
     clean = re.sub(r"(?:\s*-)+", "-", re.sub(r" +", " ", "".join(out)))
     clean = _cut(clean).strip(" .-" + _JOINERS)
-    return f"{clean}_" if _RESERVED.fullmatch(clean) else clean or fallback
+    return f"_{clean}" if _RESERVED.fullmatch(clean) else clean or fallback
 
 
 def _cut(text: str) -> str:

@@ -16,7 +16,7 @@ from av.error import FFmpegError
 from obs_portrait.errors import MediaError
 from obs_portrait.media.files import check_output, explain, partial_path
 
-__all__ = ["Made", "Progress", "beside", "parse_time", "producing", "silent"]
+__all__ = ["Made", "Progress", "beside", "parse_time", "producing", "rising", "silent"]
 
 Progress = Callable[[float], None]
 """Called with how much is done, 0 to 1. May raise KeyboardInterrupt to end the work."""
@@ -25,6 +25,18 @@ _TIME: Final = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d+)?)s?")
 
 def silent(done: float) -> None:
     """A progress that nobody looks at."""
+
+
+def rising(progress: Progress) -> Progress:
+    """The same, but never told less than before: packets do not come in the order of their times."""
+    most = 0.0
+
+    def tell(done: float) -> None:
+        nonlocal most
+        most = max(most, min(done, 1.0))
+        progress(most)
+
+    return tell
 
 
 @dataclass(frozen=True, slots=True)

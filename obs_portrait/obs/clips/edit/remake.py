@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from obs_portrait.errors import MediaError
-from obs_portrait.obs.clips.edit.making import Progress, silent
+from obs_portrait.obs.clips.edit.making import Progress, rising, silent
 from obs_portrait.obs.clips.edit.reading import RATE, Reader, Sound
 from obs_portrait.obs.clips.edit.writing import Writer, can_copy
 
@@ -48,7 +48,7 @@ def remake(source: Path, part: Path, suffix: str, changes: Changes, progress: Pr
     """Writes `part`, a file of the kind `suffix`. True if every packet was copied. Raises `MediaError` and, for what
     happens to `part`, FFmpeg's errors."""
     with Reader(source) as clip, Writer(part, suffix) as out:
-        return _Pass(clip, out, suffix, changes, progress).run()
+        return _Pass(clip, out, suffix, changes, rising(progress)).run()
 
 
 class _Pass:
@@ -105,7 +105,7 @@ class _Pass:
             at = clip.time(packet)
             if at is not None:
                 if self.total:
-                    self.progress(min(1.0, max(0.0, float((at - changes.start) / (self.total - changes.start or 1)))))
+                    self.progress(float((at - changes.start) / (self.total - changes.start or 1)))
                 if changes.end is not None and packet.dts is not None:
                     decoded = packet.dts * packet.time_base - clip.zero
                     if decoded >= changes.end:

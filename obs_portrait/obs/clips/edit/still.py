@@ -69,27 +69,16 @@ def animate(
         raise MediaError("Moving pictures take 1 to 50 pictures a second, 16 to 1920 pixels and 2 to 256 colours.")
     times = _times(source, start, end, Fraction(rate).limit_denominator(1000))
     durations = _durations(times, kind)
-    with producing(target, source, force=force) as part:
+    # Pillow leaves a file open that it has opened itself when the work is interrupted.
+    with producing(target, source, force=force) as part, part.open("wb") as file:
         frames = _scaled(source, times, width, progress)
+        endless = {"save_all": True, "duration": durations, "loop": 0}
         if kind == ".gif":
             palette = _palette(source, times, width, colours)
             indexed = (image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in frames)
-            first = next(indexed)
-            first.save(
-                part,
-                "GIF",
-                save_all=True,
-                append_images=indexed,
-                duration=durations,
-                loop=0,
-                disposal=1,
-                optimize=False,
-            )
+            next(indexed).save(file, "GIF", append_images=indexed, disposal=1, optimize=False, **endless)
         else:
-            first = next(frames)
-            first.save(
-                part, "WEBP", save_all=True, append_images=frames, duration=durations, loop=0, quality=75, method=4
-            )
+            next(frames).save(file, "WEBP", append_images=frames, quality=75, method=4, **endless)
     size = target.stat().st_size / 1e6
     return Made(target, f"{len(times)} pictures, {sum(durations) / 1000:.2f} s, {size:.1f} MB")
 
