@@ -57,3 +57,15 @@ def test_a_picture_is_behind_the_sound_of_its_moment_and_never_before_the_beginn
     assert 0 <= picture <= sound
     if sound > line.behind_s:
         assert sound - picture == pytest.approx(line.behind_s, abs=1e-9)
+
+
+@given(lines(), moments, moments, st.integers(0, 10_000_000_000))
+def test_after_a_standstill_everything_is_later_by_as_much_and_again_at_one_pace(
+    line: Timeline, one: int, other: int, stop: int
+) -> None:
+    assert line.ends_ns is not None
+    stopped, begins = line.stopped(stop), line.ends_ns + stop
+    assert stopped.at(begins + one) == pytest.approx(line.at(begins + one) - stop / 1e9, abs=1e-7)
+    assert stopped.at(begins + one) - stopped.at(begins + other) == pytest.approx((one - other) / 1e9, abs=1e-7)
+    beginning = replace(line, ends_ns=None)
+    assert beginning.stopped(stop) == beginning
