@@ -11,7 +11,7 @@ from obs_portrait.face.fomm.equivalents import affine, blocked, fold, interleave
 
 __all__ = ["FastConv", "FastDown", "FastFinal", "FastResidual", "FastUp"]
 
-_LEAST_QUARTERED = 16
+_LEAST_QUARTERED = 8
 """Below this many rows a doubling layer's time goes into reading its weights, of which `quartered` has more."""
 
 
