@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from daemon.cli import app
@@ -16,7 +17,7 @@ from obs_portrait.obs import setup
 from obs_portrait.obs.client import ObsClient
 from obs_portrait.obs.revive import Reviver, revive
 from obs_portrait.obs.setup_record import SetupRecord, record_path
-from tests.obs.real_obs import RealObs, until
+from tests.obs.real_obs import RealObs, free_port, until
 
 
 @pytest.fixture(autouse=True)
@@ -196,3 +197,22 @@ def test_a_password_is_kept_and_forgotten(tmp_path: Path) -> None:
     assert "hush-hush" not in kept.output
     assert "Forgotten" in _run("obs", "password", "--forget").output
     assert "nothing to forget" in _run("obs", "password", "--forget").output
+
+
+@pytest.mark.slow
+def test_latency_is_measured_and_nothing_is_left_in_obs(clean: ObsClient, tmp_path: Path) -> None:
+    clean.request("SetCurrentProgramScene", {"sceneName": "Bronze"})
+    plot = tmp_path / "plot.png"
+    port = str(free_port())
+    done = _run("obs", "latency", "--seconds", "2", "--json", "--no-write", "--port", port, "--plot", str(plot))
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["picture"]["count"] > 5
+    assert 0 < found["picture"]["median"] < 5000
+    assert found["skew_ms"] is not None
+    with Image.open(plot) as picture:
+        assert picture.size == (900, 420)
+        assert len(picture.getcolors(1 << 20) or []) > 10
+    assert _inputs(clean) == []
+    assert clean.request("GetCurrentProgramScene")["currentProgramSceneName"] == "Bronze"
+    assert not any("measure" in str(scene["sceneName"]) for scene in clean.request("GetSceneList")["scenes"])
