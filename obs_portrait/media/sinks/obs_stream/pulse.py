@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["Debt", "Pressure"]
+__all__ = ["GAP_NS", "Debt", "Pressure"]
+
+
+GAP_NS: Final = 80_000_000
+"""The shortest gap in the sound that OBS does not take for none (70 ms)."""
 
 
 class Debt:
@@ -13,45 +17,38 @@ class Debt:
     Each of its ticks that finds no new picture sets its clock back by a tick, for good: after a busy hour it would
     show everything a quarter of a second late. What it misses are the pauses between our pictures, because this
     machine or the player stood still, so they are summed up. The debt is paid by letting the stream stand still for
-    as long, which costs a gap in the voice; so it is paid while nobody speaks, or when it is large.
+    as long, which costs a gap in the voice; so it is paid while nobody speaks, or when it has waited long. And only
+    when all has been calm for a while: on a busy machine OBS needs the delay, or sound would come too late for it.
     """
 
-    GAP_NS: Final = 80_000_000
-    """The shortest standstill: OBS takes less than 70 ms for none."""
-    _LATE_NS: Final = 40_000_000
-    _LARGE_NS: Final = 160_000_000
+    _MOST_NS: Final = 250_000_000
+    _CALM_NS: Final = 5_000_000_000
+    _LONG_NS: Final = 30_000_000_000
     _QUIET_NS: Final = 150_000_000
-    _APART_NS: Final = 10_000_000_000
     _QUIET: Final = 330
 
     def __init__(self) -> None:
         self.owed_ns = 0
         self._loud_ns = 0
-        self._paid_ns = 0
+        self._paused_ns = 0
 
-    def sent(self, pause_ns: int, tick_ns: int) -> None:
+    def sent(self, now_ns: int, pause_ns: int, tick_ns: int) -> None:
         """A picture was sent `pause_ns` after the one before."""
         if pause_ns > tick_ns * 3 // 2:
-            self.owed_ns += pause_ns - tick_ns
+            self.owed_ns = min(self.owed_ns + pause_ns - tick_ns, self._MOST_NS)
+            self._paused_ns = now_ns
 
     def heard(self, now_ns: int, peak: int) -> None:
         """A block of the voice with that highest level (of 32767) was sent."""
         if peak > self._QUIET:
             self._loud_ns = now_ns
 
-    def due(self, now_ns: int, late_ns: int) -> int:
-        """How long the stream has to stand still now, in ns; mostly 0. late_ns: how late the next sound is."""
-        if late_ns > self._LATE_NS:
-            stop = max(late_ns + self.GAP_NS, self.owed_ns)
-        elif (
-            self.owed_ns >= self.GAP_NS
-            and now_ns - self._paid_ns > self._APART_NS
-            and (now_ns - self._loud_ns > self._QUIET_NS or self.owed_ns >= self._LARGE_NS)
-        ):
-            stop = self.owed_ns
-        else:
+    def due(self, now_ns: int) -> int:
+        """How long the stream has to stand still now, in ns; mostly 0."""
+        calm, quiet = now_ns - self._paused_ns, now_ns - self._loud_ns
+        if self.owed_ns < GAP_NS or calm < self._CALM_NS or (quiet < self._QUIET_NS and calm < self._LONG_NS):
             return 0
-        self.owed_ns, self._paid_ns = 0, now_ns
+        stop, self.owed_ns = self.owed_ns, 0
         return stop
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from obs_portrait.errors import MediaError
 from obs_portrait.media.sinks.obs_stream.nut import AUDIO, VIDEO, NutWriter
-from obs_portrait.media.sinks.obs_stream.pulse import Debt, Pressure
+from obs_portrait.media.sinks.obs_stream.pulse import GAP_NS, Debt, Pressure
 from obs_portrait.media.sinks.obs_stream.timeline import Timeline
 from obs_portrait.media.sinks.obs_stream.voice import VoiceRing, VoiceTap
 from obs_portrait.media.types import SAMPLE_RATE
@@ -31,6 +31,7 @@ _KNOCK_S = 0.25
 _MOST_CLIENTS = 8
 _SLOW_NS = 1_000_000_000
 _SLOW_MOST_NS = 5_000_000_000
+_LATE_NS = 40_000_000
 _PAUSE_NS = 50_000_000
 """How often is looked whether there is a first picture, or an end."""
 
@@ -158,10 +159,14 @@ class StreamServer:
             if due is None and ready and picture is not None:
                 line = replace(line, ends_ns=now)
                 due = now + (_ANNOUNCED + 1) * _BLOCK_NS
-            if due is not None and (stop := debt.due(now, now - due)):
-                # A standstill, or many little ones. The stream stands still by as much, and the voice with it: so what
-                # OBS has fallen behind is made good, and it sees a gap and places the newest sound anew. (Late sound
-                # would make OBS delay everything for good, and a gap below 70 ms it takes for none.)
+            if due is not None and now - due > _LATE_NS:
+                # The client or this machine stood still. Late sound would make OBS delay everything for good, and a
+                # gap below 70 ms it takes for none: so a gap that it sees, and then the newest sound.
+                missed = max(now - due, GAP_NS) // _BLOCK_NS
+                sound, due = sound + missed * _BLOCK, due + missed * _BLOCK_NS
+                tap.skip()
+            elif due is not None and (stop := debt.due(now)):
+                # The stream stands still, and the voice with it; OBS makes good what it has fallen behind.
                 line, due = line.stopped(stop), due + stop
                 tap.skip()
             while due is not None and due <= now:
@@ -171,7 +176,7 @@ class StreamServer:
                 sound, due = sound + _BLOCK, due + _BLOCK_NS
             if picture is None or (number == shown and now - sent_ns < repeat_ns):
                 continue
-            debt.sent(now - sent_ns if shown >= 0 else 0, tick_ns)
+            debt.sent(now, now - sent_ns if shown >= 0 else 0, tick_ns)
             shown, sent_ns = number, now
             last = max(last + 1, round(line.picture(now) * writer.ticks))
             client.sendall(writer.frame(VIDEO, last, picture.nbytes))

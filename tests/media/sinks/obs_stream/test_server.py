@@ -95,7 +95,7 @@ def test_ffmpegs_own_client_with_the_options_that_obs_gets_sees_the_picture(stre
     assert np.array_equal(image.to_ndarray(format="rgb24"), np.full((HEIGHT, WIDTH, 3), (200, 90, 10), np.uint8))
 
 
-def test_sound_flows_after_the_slow_motion_bit_by_bit_and_without_a_hole_in_its_stamps(
+def test_sound_flows_after_the_slow_motion_bit_by_bit_and_its_stamps_have_no_little_hole(
     stream: StreamServer, ring: VoiceRing, port: int
 ) -> None:
     stream.show(picture(7))
@@ -105,7 +105,9 @@ def test_sound_flows_after_the_slow_motion_bit_by_bit_and_without_a_hole_in_its_
         until(lambda: player.received > heard + 60 * SIZE, "some more of it")
     stamps, blocks = player.sound()
     assert not blocks[:4].any()  # the announced silence
-    assert set(np.diff(stamps)) == {240}
+    steps = np.diff(stamps)
+    assert ((steps == 240) | (steps >= 16 * 240)).all()  # no hole but one that OBS sees, where this machine stood still
+    assert (steps == 240).mean() > 0.9
     ramp = np.diff(blocks.reshape(-1).astype(int))
     assert (ramp == 1).sum() > 3000
     pictures = [stamp for stamp, _ in player.pictures()]
@@ -309,30 +311,32 @@ def test_a_camera_picture_is_refused_at_the_door_and_never_received(port: int) -
 MS = 1_000_000
 
 
-def test_pauses_are_summed_up_and_made_good_while_nobody_speaks() -> None:
-    debt, now, tick = Debt(), 20_000 * MS, 33 * MS
+def test_pauses_are_summed_up_and_made_good_in_a_calm_moment_while_nobody_speaks() -> None:
+    debt, now, tick = Debt(), 100_000 * MS, 33 * MS
     for _ in range(1000):
-        debt.sent(40 * MS, tick)  # as it should be, nearly
+        debt.sent(now, 40 * MS, tick)  # as it should be, nearly
     assert debt.owed_ns == 0
-    debt.heard(now, 5000)
-    debt.sent(133 * MS, tick)
-    assert debt.due(now, 0) == 0  # somebody speaks
-    assert debt.due(now + 200 * MS, 0) == 100 * MS
-    assert debt.due(now + 201 * MS, 0) == 0  # paid
-    debt.sent(333 * MS, tick)
-    assert debt.due(now + 5_000 * MS, 0) == 0  # not so soon again
-    debt.heard(now + 11_000 * MS, 5000)
-    assert debt.due(now + 11_000 * MS, 0) == 300 * MS  # too large to wait for silence
+    debt.sent(now, 93 * MS, tick)
+    assert debt.due(now + 60_000 * MS) == 0  # not worth a gap
+    debt.sent(now, 93 * MS, tick)
+    assert debt.due(now + 4_999 * MS) == 0  # not calm yet
+    debt.heard(now + 5_000 * MS, 5000)
+    assert debt.due(now + 5_100 * MS) == 0  # somebody speaks
+    debt.heard(now + 5_200 * MS, 50)
+    assert debt.due(now + 5_200 * MS) == 120 * MS
+    assert debt.due(now + 5_201 * MS) == 0  # paid
 
 
-def test_late_sound_is_never_sent_late() -> None:
-    """Whatever is owed, and at once: the voice goes on after a gap that OBS sees."""
-    debt = Debt()
-    assert debt.due(0, 39 * MS) == 0
-    assert debt.due(0, 500 * MS) == 580 * MS
-    debt.sent(900 * MS, 33 * MS)
-    assert debt.due(1, 500 * MS) == 867 * MS
-    assert debt.due(2, 0) == 0
+def test_who_never_stops_to_speak_does_not_keep_the_debt_for_ever_and_it_has_a_limit() -> None:
+    debt, now = Debt(), 100_000 * MS
+    debt.sent(now, 5_000 * MS, 33 * MS)
+    paid = 0
+    for later in range(0, 31_000, 100):
+        debt.heard(now + later * MS, 20_000)
+        stop = debt.due(now + later * MS)
+        assert not stop or later >= 30_000
+        paid += stop
+    assert paid == 250 * MS
 
 
 def test_a_player_that_waits_for_each_picture_is_told_from_one_that_takes_them() -> None:
