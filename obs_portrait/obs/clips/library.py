@@ -73,6 +73,8 @@ class Library:
         """
         if not source.is_file():
             raise ObsError(f"{source}: OBS reported this file, and it is not there.")
+        if source.stat().st_size == 0:
+            raise ObsError(f"{source}: OBS has written nothing into this file; the recording was too short.")
         self.prepare()
         _describe(source, info)
         complete(info)

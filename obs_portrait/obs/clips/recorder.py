@@ -28,6 +28,7 @@ _STOPPED: Final = "OBS_WEBSOCKET_OUTPUT_STOPPED"
 _PAUSED: Final = "OBS_WEBSOCKET_OUTPUT_PAUSED"
 _RESUMED: Final = "OBS_WEBSOCKET_OUTPUT_RESUMED"
 _NOT_AVAILABLE: Final = 604
+_LOOK_AHEAD_S: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,9 @@ class ClipRecorder:
         if not self._switch_on:
             raise ObsError("The replay buffer is off: press Start Replay Buffer in OBS.")
         self._check()
+        if not self._client.request("GetInputList").get("inputs"):
+            # OBS would open a question and wait for somebody at the screen.
+            raise ObsError("OBS has no source yet, and does not start a replay buffer then: add one, any will do.")
         self._begin("StartReplayBuffer", _REPLAY, "GetReplayBufferStatus")
         return Outcome("save", "The replay buffer was off and is on now: from here on a clip can be saved.")
 
@@ -144,6 +148,7 @@ class ClipRecorder:
         with self._lock:
             if not self._client.request("GetRecordStatus").get("outputActive"):
                 raise ObsError("OBS is not recording; begin with: obs-portrait clip start")
+            self._wait_for_a_picture()
             keep = auto_remux(self._client)
             with self._client.expect(_RECORD, lambda event: event.data.get("outputState") == _STOPPED) as arrival:
                 asked, when = time.monotonic_ns(), datetime.now().astimezone()
@@ -152,6 +157,15 @@ class ClipRecorder:
             path = str(event.data.get("outputPath") or answer.get("outputPath") or "")
             take, self._take = self._take, None
             return self._finish("stop", path, "recording", asked, event, when, take, keep)
+
+    def _wait_for_a_picture(self) -> None:
+        """An encoder looks ahead, over a second or more: what is stopped before its first picture is an empty file."""
+        deadline = time.monotonic() + _LOOK_AHEAD_S
+        while time.monotonic() < deadline:
+            status = self._client.request("GetRecordStatus")
+            if status.get("outputDuration") or status.get("outputPaused") or not status.get("outputActive"):
+                return
+            time.sleep(0.05)
 
     def last(self) -> Outcome:
         """The newest clip. Raises `ObsError` if there is none."""

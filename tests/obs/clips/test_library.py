@@ -213,6 +213,10 @@ def test_folders_that_cannot_be_used(tmp_path: Path, from_obs: Path) -> None:
         Library(tmp_path / "file" / "clips").adopt(from_obs, info())
     with pytest.raises(ObsError, match="it is not there"):
         Library(tmp_path / "clips").adopt(tmp_path / "gone.mkv", info())
+    (tmp_path / "empty.mkv").touch()
+    with pytest.raises(ObsError, match="written nothing"):
+        Library(tmp_path / "clips").adopt(tmp_path / "empty.mkv", info())
+    assert (tmp_path / "empty.mkv").exists()
     assert from_obs.is_file()
 
 

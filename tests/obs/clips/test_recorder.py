@@ -58,7 +58,7 @@ def client(studio: RealObs) -> Iterator[ObsClient]:
 @pytest.fixture
 def recorder(client: ObsClient, library: Library) -> Iterator[ClipRecorder]:
     diary = Diary()
-    diary.note("persona", "ada")
+    diary.note("persona", "ada", 0)
     made = ClipRecorder(client, library, diary=diary, staged=lambda name: Staged("mesh", "dsp", {"picture_ms": 41.0}))
     yield made
     made.close()
@@ -142,7 +142,7 @@ def test_clips_are_whole_in_sync_and_described(
 
 def test_recording_is_marked_where_personas_change(client: ObsClient, library: Library) -> None:
     diary = Diary()
-    diary.note("persona", "ada")
+    diary.note("persona", "ada", 0)
     recorder = ClipRecorder(client, library, diary=diary)
     recorder.start()
     written(client, "ffmpeg_muxer", 0.5)
