@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["App", "Doors"]
 
+_HINT_S = 6.0
 _FRESH_S = 2.0
 """For so long the list of installed profiles is believed."""
 
@@ -230,6 +231,7 @@ class App(Stage):
                 where="bindings.toml",
             )
             for rule in now.rules
+            if rule.studio == "program" and rule.holds_in(self._obs.director.collection)
         ]
         rows += [Binding(scene=scene, persona=name, where=f"profile {name}") for scene, name in now.from_profiles]
         return rows
@@ -271,6 +273,8 @@ class _ObsSide:
         self.director = Director(self.client, self.bindings, session, note)
         self.curtain = Curtain(self.client, lambda: SetupRecord.load().inputs)
         self._reviver = Reviver(self.client, self._unplayed)
+        self._hint = threading.Timer(_HINT_S, self._say_why)
+        self._hint.daemon = True
         self._diary = Diary(lambda kind, name, at_ns: kind == "persona" and self.clips.chapter(name))
         self.clips = ClipRecorder(
             self.client, diary=self._diary, staged=self._staged, local=lambda: find_address().local
@@ -304,6 +308,12 @@ class _ObsSide:
         except PortraitError:  # deleted meanwhile; its clip is none the worse
             return Staged(timings=timings)
         return Staged(profile.face.engine, profile.voice.converter, timings)
+
+    def _say_why(self) -> None:
+        """OBS runs and does not let us in: that is told. That it does not run needs no telling, it may come later."""
+        why = self.client.problem
+        if not self.client.connected and why is not None and not why.startswith("Nobody listens"):
+            self._note("obs link", why, True)
 
     def _period_ns(self) -> int:
         """How long OBS's frames last, 0 if it does not say: the stream repeats pictures so often that none lacks."""
@@ -341,11 +351,13 @@ class _ObsSide:
         self.director.start()
         self._reviver.start()
         self.client.start()
+        self._hint.start()
 
     def stop(self) -> None:
         """Lets go of OBS."""
         self._diary.close()
         self.clips.close()
+        self._hint.cancel()
         self._reviver.stop()
         self.director.close()
         self.curtain.close()

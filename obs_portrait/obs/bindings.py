@@ -41,9 +41,13 @@ class Rule(BaseModel):
             raise ValueError("a rule needs either scene (the exact name) or glob (a pattern), and not both")
         return self
 
+    def holds_in(self, collection: str) -> bool:
+        """Does the rule speak of this scene collection?"""
+        return self.collection is None or fnmatch.fnmatchcase(collection, self.collection)
+
     def fits(self, scene: str, collection: str) -> bool:
         """Does the rule speak of this scene?"""
-        if self.collection is not None and not fnmatch.fnmatchcase(collection, self.collection):
+        if not self.holds_in(collection):
             return False
         if self.scene is not None:
             return scene == self.scene

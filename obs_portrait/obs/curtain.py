@@ -6,6 +6,7 @@ visible is shown again. OBS may come, go and come back in between: the curtain i
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Collection
 
@@ -41,12 +42,15 @@ class Curtain:
             self._wake.notify()
 
     def close(self) -> None:
-        """Ends the thread; what is hidden stays hidden."""
+        """Ends the thread. What is hidden is shown again if OBS is there: with us ends the stream, and its last picture
+        was the card."""
         self._end()
         with self._wake:
             self._halt = True
             self._wake.notify()
         self._thread.join(5)
+        with contextlib.suppress(ObsError):
+            self._show()
 
     def _back(self, event: ObsEvent) -> None:
         with self._wake:
