@@ -37,6 +37,7 @@ class Cast:
         self._send = send
         self._knows: dict[str, set[str]] = {path: set() for path in paths}
         self._plays = dict.fromkeys(paths, self.stage)  # whom each process believes to be on stage
+        self._air: set[str] = set()  # processes that hear what they are sent
         self._carried_out = dict.fromkeys(paths, 0)
         self._number = 0
         self._pending: tuple[str, int] | None = None
@@ -49,6 +50,7 @@ class Cast:
 
     def on_air(self, path: str) -> None:
         """A process is ready: it is told what happened since its plan was made."""
+        self._air.add(path)
         for name in self.personas.keys() - self._knows[path]:
             self._ask(path, name)
         if self._plays[path] != self.stage:
@@ -94,13 +96,14 @@ class Cast:
         self._pending = None
         self.stage, self._number = name, number
         order = Switch(name, now_ns() - _BACK_NS, number)
-        for path in self._plays:
+        for path in self._air:  # the others are told when they are back
             self._plays[path] = name
             self._send(path, order)
         self.cues.append((order.at_ns, name))
 
     def fell(self, path: str) -> None:
         """A process is down."""
+        self._air.discard(path)
         self._plays[path] = ""
 
     def switched(self, path: str, number: int) -> None:
