@@ -30,6 +30,7 @@ test: lint ## Everything that CI runs; ends with what was left out and why
 bench: setup-test ## Measure this machine, with named peers in the same run
 	$(PYTHON_ENV)/python bench/face.py
 	$(PYTHON_ENV)/python bench/voice.py
+	$(PYTHON_ENV)/python bench/fomm.py
 
 clean: ## Remove what make made
 	rm -rf .venv out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
