@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from obs_portrait.errors import MediaError
 from obs_portrait.obs.clips.edit.filtering import Chain
@@ -30,7 +34,7 @@ def change_speed(
     changes = Changes(scale=1 / exact)
     with Reader(source) as clip:
         if clip.audio is not None:
-            changes.sound = Chain(Sound(clip.audio).layout, *_tempo(float(exact)))
+            changes.sound = _Stretch(Chain(Sound(clip.audio).layout, *_tempo(float(exact))), exact)
         copies = clip.video is not None and can_copy(target.suffix, clip.video)
         if clip.video is not None and not (copies and clip.rate * exact <= _MOST_RATE):
             copies = False
@@ -54,6 +58,24 @@ class _Thinner:
             return None
         self._last = place
         return frame
+
+
+class _Stretch:
+    """A chain that changes the tempo, made exactly as long as it should be: FFmpeg's ends up to a tenth early."""
+
+    def __init__(self, chain: Chain, factor: Fraction) -> None:
+        self._chain, self._factor = chain, factor
+        self._given, self._got, self._channels = 0, 0, 1
+
+    def __call__(self, samples: NDArray[np.float32] | None) -> Iterator[NDArray[np.float32]]:
+        if samples is not None:
+            self._given, self._channels = self._given + samples.shape[1], samples.shape[0]
+        for part in self._chain(samples):
+            self._got += part.shape[1]
+            yield part
+        missing = round(self._given / self._factor) - self._got
+        if samples is None and missing > 0:
+            yield np.zeros((self._channels, missing), np.float32)
 
 
 def _tempo(factor: float) -> list[tuple[str, str]]:
