@@ -153,7 +153,10 @@ def test_obs_shows_and_plays_it_and_it_comes_back_after_any_kill(loud_obs: RealO
         producer.kill()
         before = time.monotonic()
         producer.start()  # after a second or two, so that OBS is refused at least once
+        reviver = Reviver(client, lambda: not fresh(client, before))  # OBS gives up at times when it is refused
+        reviver.start()
         until(lambda: fresh(client, before), 20, "the picture after the producer was killed")
+        reviver.stop()
         heard = len(meters.levels)
         until(lambda: max(meters.levels[heard:], default=0) > 0.2, 20, "its sound again")
         meters.end()
@@ -164,7 +167,10 @@ def test_obs_shows_and_plays_it_and_it_comes_back_after_any_kill(loud_obs: RealO
         links, before = client.links, time.monotonic()
         loud_obs.start()
         until(lambda: client.links > links, 20, "the link is back")
+        reviver = Reviver(client, lambda: not fresh(client, before))
+        reviver.start()
         until(lambda: fresh(client, before), 20, "the picture after OBS was killed")
+        reviver.stop()
     finally:
         producer.kill()
 
