@@ -83,10 +83,10 @@ class Paste:
         """base: (H, W, 3) uint8, the persona on the canvas; box: the square of it that is drawn anew."""
         height, width = base.shape[:2]
         self._base = base
-        x0, y0 = max(0, int(np.floor(box[0]))), max(0, int(np.floor(box[1])))
-        x1, y1 = min(width, int(np.ceil(box[2]))), min(height, int(np.ceil(box[3])))
+        x0, x1 = (int(np.clip(value, 0, width)) for value in (np.floor(box[0]), np.ceil(box[2])))
+        y0, y1 = (int(np.clip(value, 0, height)) for value in (np.floor(box[1]), np.ceil(box[3])))
         self._window = slice(y0, y1), slice(x0, x1)
-        self._size = max(0, x1 - x0), max(0, y1 - y0)
+        self._size = x1 - x0, y1 - y0
         back = (box[2] - box[0]) / SIDE
         shift = np.array([box[0] - x0, box[1] - y0]) + 0.5 * back - 0.5
         self._matrix = np.array([[back, 0, shift[0]], [0, back, shift[1]]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from obs_portrait.face.crop import FollowCrop
@@ -58,6 +58,8 @@ def test_shrinking_averages() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(st.floats(-500, 900), st.floats(-500, 900), st.floats(4, 3000))
+@example(0.0, -5.0, 4.0)
+@example(400.0, 300.0, 4.0)
 def test_any_square_can_be_cut_and_pasted(left: float, top: float, side: float) -> None:
     picture = gradient(320, 240)
     box = (left, top, left + side, top + side)
