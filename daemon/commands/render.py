@@ -79,6 +79,8 @@ def register(app: typer.Typer) -> None:
         """Turn a recording into a persona, face and voice, frame by frame. Ctrl-C leaves a playable file."""
         if reveal_voice and not voice:
             raise typer.BadParameter("--reveal-voice keeps the sound, --no-voice drops it; choose one.")
+        if (checkpoint or cpu) and (engine == "mesh" or (engine is None and persona is None)):
+            raise typer.BadParameter("--checkpoint and --cpu are for a neural engine; add --engine fomm.")
         from obs_portrait.media.files import check_output
 
         if report is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -63,19 +62,16 @@ def convert(src: Path, dst: Path) -> None:
     state, dst = read(Path(src)), Path(dst)
     flat = {f"{part}.{name}": tensor for part, found in state.items() for name, tensor in found.items()}
     data = save(flat, {"format": "pt", "family": "fomm"})
+    temporary = dst.with_name(f".{dst.name}.{os.getpid()}.part")
     try:
-        handle, temporary = tempfile.mkstemp(dir=dst.parent, prefix=f".{dst.name}.", suffix=".part")
-    except OSError as error:
-        raise CheckpointError(f"{dst}: it cannot be written ({error.strerror or error}).") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(dst)
+        temporary.replace(dst)
     except BaseException as error:
         with contextlib.suppress(OSError):
-            Path(temporary).unlink()
+            temporary.unlink()
         if isinstance(error, OSError):
             raise CheckpointError(f"{dst}: it cannot be written ({error.strerror or error}).") from error
         raise
