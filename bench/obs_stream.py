@@ -46,7 +46,7 @@ def background(width: int, height: int) -> NDArray[np.uint8]:
     return np.kron(small, np.ones((-(-height // 16), -(-width // 16), 1), np.uint8))[:height, :width].copy()
 
 
-def produce(port: int, width: int, height: int) -> None:
+def produce(port: int, width: int, height: int, fps: int) -> None:
     """The producer: sealed frames and blocks into the real sinks, until it is killed."""
     from obs_portrait.face.types import Canvas
     from obs_portrait.media.sinks.obs_stream.sink import ObsStreamSink
@@ -55,7 +55,7 @@ def produce(port: int, width: int, height: int) -> None:
     from obs_portrait.pipeline.guard import AudioGuard, Look, VideoGuard
 
     ring = VoiceRing()
-    sink, voice = ObsStreamSink(port, ring), VoiceRingSink(ring)
+    sink, voice = ObsStreamSink(port, ring, lambda: 1 / fps), VoiceRingSink(ring)
     sink.open(width, height, Fraction(30))
     voice.open()
     print("listening", flush=True)
@@ -118,8 +118,8 @@ def produce_plainly(port: int, width: int, height: int) -> None:
 class Producer:
     """The producer's process."""
 
-    def __init__(self, port: int, size: str, role: str = "producer") -> None:
-        self._command = [sys.executable, __file__, f"--{role}", str(port), "--size", size]
+    def __init__(self, port: int, size: str, role: str = "producer", fps: int = 30) -> None:
+        self._command = [sys.executable, __file__, f"--{role}", str(port), "--size", size, "--obs-fps", str(fps)]
         self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
 
     def restart(self) -> None:
@@ -201,7 +201,7 @@ def run(minutes: float, size: str, fps: int, restarts: int, kills: int, peer: bo
             client.request("RemoveInput", {"inputName": NAME})
             plain.kill()
             time.sleep(1)
-        producer = Producer(port, size)
+        producer = Producer(port, size, fps=fps)
         time.sleep(1.5)
         create(client, port)
         time.sleep(4)
@@ -253,7 +253,7 @@ def main() -> None:
     given = parser.parse_args()
     width, height = (int(part) for part in given.size.split("x"))
     if given.producer:
-        produce(given.producer, width, height)
+        produce(given.producer, width, height, given.obs_fps)
     if given.plain:
         produce_plainly(given.plain, width, height)
     reason = why_not()
