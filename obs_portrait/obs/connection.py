@@ -229,7 +229,7 @@ def _handshake(address: Address, timeout: float) -> Any:
             f"OBS cannot be reached at {where} ({type(error).__name__}): is that obs-websocket's address and port?"
         ) from None
     try:
-        hello = link.server_hello["d"] if isinstance(link.server_hello, dict) else None
+        hello = link.server_hello.get("d") if isinstance(link.server_hello, dict) else None
         if not isinstance(hello, dict) or not isinstance(hello.get("rpcVersion"), int):
             raise ObsError(f"What listens at {where} is not obs-websocket 5: OBS 28 or later is needed.")
         if hello.get("authentication") and not address.password:
