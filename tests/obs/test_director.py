@@ -200,15 +200,16 @@ def test_a_persona_that_is_not_there_is_told_and_nothing_else_stops(stage: Stage
     stage.actors.becomes("green")
 
 
-def test_another_collection_has_rules_of_its_own(stage: Stage) -> None:
-    stage.bindings.bind("Scene", "blue", collection="Second*")
-    stage.client.request("CreateSceneCollection", {"sceneCollectionName": "Second one"}, timeout=15)
-    try:
-        until(lambda: stage.director.collection == "Second one", 15, "the director knows the collection")
-        stage.actors.becomes("blue")
-    finally:
-        stage.client.request("SetCurrentSceneCollection", {"sceneCollectionName": "Tests"}, timeout=15)
-    until(lambda: stage.director.collection == "Tests", 15, "the first collection is back")
+def test_another_collection_has_rules_of_its_own(make_obs: Callable[..., RealObs], tmp_path: Path) -> None:
+    """In an OBS of its own: 29.0.2 once ended by itself when it went back to a collection."""
+    with make_obs(tmp_path / "obs") as obs, ObsClient(address_of(obs)) as client:
+        assert client.wait_connected(20)
+        with Stage(client, tmp_path) as stage:
+            stage.actors.becomes("red")
+            stage.bindings.bind("Scene", "blue", collection="Second*")
+            client.request("CreateSceneCollection", {"sceneCollectionName": "Second one"}, timeout=15)
+            until(lambda: stage.director.collection == "Second one", 15, "the director knows the collection")
+            stage.actors.becomes("blue")
 
 
 def test_obs_dies_again_and_again_and_the_right_persona_is_on_stage_at_the_end(
