@@ -40,7 +40,7 @@ class StreamServer:
     """listener: where players knock (`listen`); it is closed with the server. width, height: of the pictures. voice:
     where the sound comes from; None: silence.
 
-    period(): OBS's own frame period in s, asked now and then; pictures are repeated in 0.4 of it.
+    period(): OBS's own frame period in s, asked now and then; pictures are repeated in 0.6 of it.
     """
 
     def __init__(
