@@ -56,6 +56,9 @@ if [ "$(uname -s)" = Linux ]; then
         command -v dbus-run-session >/dev/null 2>&1 || need dbus-daemon
         command -v xdotool >/dev/null 2>&1 || need xdotool
         command -v import >/dev/null 2>&1 || need imagemagick
+        # The page, for tests/browser.
+        command -v chromium >/dev/null 2>&1 || need chromium
+        [ -n "$(find /usr/share/fonts -iname '*cjk*' 2>/dev/null | head -n 1)" ] || need fonts-noto-cjk
         [ -n "$(find /usr/lib -name 'libasound_module_pcm_pulse.so' 2>/dev/null | head -n 1)" ] || need libasound2-plugins
     fi
 fi
