@@ -10,6 +10,7 @@ import gc
 import sys
 import threading
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 from obs_portrait.errors import LeakError, PipelineError, PortraitError
@@ -21,6 +22,7 @@ from obs_portrait.pipeline.live import devices
 from obs_portrait.pipeline.live.child import Link
 from obs_portrait.pipeline.live.cue import CueSheet
 from obs_portrait.pipeline.live.delay import DelayLine
+from obs_portrait.pipeline.live.devices import releases
 from obs_portrait.pipeline.live.ear import Ear
 from obs_portrait.pipeline.live.messages import (
     Ended,
@@ -34,8 +36,10 @@ from obs_portrait.pipeline.live.messages import (
     Stopped,
     Switch,
     Switched,
+    Use,
 )
 from obs_portrait.pipeline.live.options import AudioPlan
+from obs_portrait.pipeline.live.policy import REST_S
 from obs_portrait.pipeline.live.priority import raise_priority
 
 __all__ = ["body"]
@@ -67,7 +71,7 @@ class _AudioProcess:
         self._blocks = self._silent = self._late = self._refused = self._priority = 0
         self._best_ns = 1 << 62
         self._peak = 0.0
-        self._panic = False
+        self._hushed = False
         self._adds_ns = 0
         self._heard_ns = 0
         self._number = 0
@@ -159,6 +163,9 @@ class _AudioProcess:
                 else:
                     self._cues.add(at_ns, name, number)
                     self._orders.append((voice, at_ns))
+            case Use(source):
+                self._options = replace(self._options, audio=source)
+                self._ear.use(self._make_source)
             case Prepare(name, persona):
                 threading.Thread(target=self._prepare_aside, args=(name, persona), daemon=True).start()
 
@@ -183,7 +190,11 @@ class _AudioProcess:
 
         self._priority = raise_priority()
         board, control = self._link.board, self._plan.control
+        self._hushed = bool(control.get("rest"))
         while not self._halt.is_set():
+            if self._hushed and control.get("rest"):
+                self._rest()
+                continue
             board.set("busy_since_ns", now_ns())  # waiting for the device counts: a device may hang as well
             block = self._ear.read()
             if block is None:
@@ -195,16 +206,24 @@ class _AudioProcess:
             delayed = self._delay.process(block.samples)
             wait_ns = self._delay.delay * 1_000_000_000 // SAMPLE_RATE
             out = self._pipeline.process(MicBlock(delayed, block.captured_ns - wait_ns, block.index))
-            panic = bool(control.get("panic"))
-            if panic:  # the pipeline goes on underneath, so that a switch is carried out and the end is no beginning
-                out = hushed(out, begins=not self._panic)
-            elif self._panic:
+            hush = any(control.get(cell) for cell in ("panic", "rest", "muted"))
+            if hush:  # the pipeline goes on underneath, so that a switch is carried out and the end is no beginning
+                out = hushed(out, begins=not self._hushed)
+            elif self._hushed:
                 out = risen(out)
-            self._panic = panic
+            self._hushed = hush
             self._write(out)
             self._note(block, out, wait_ns)
         board.set("busy_since_ns", 0)
         self._ended.set()
+
+    def _rest(self) -> None:
+        """No block is read, converted or written until it is over; what plays us plays silence."""
+        if releases(self._options.audio or ""):
+            self._ear.rest()
+        self._link.board.set("busy_since_ns", 0)
+        while self._plan.control.get("rest") and not self._halt.wait(REST_S):
+            pass
 
     def _write(self, out: PersonaBlock) -> None:
         for sink in list(self._sinks):
@@ -243,6 +262,8 @@ class _AudioProcess:
 
     def _first_source(self) -> AudioSource:
         source = self._make_source()
+        if self._plan.control.get("rest") and releases(self._options.audio or ""):
+            return source
         try:
             source.open()
         except PortraitError:

@@ -101,6 +101,20 @@ class Cast:
             self._send(path, order)
         self.cues.append((order.at_ns, name))
 
+    @property
+    def wanted(self) -> str:
+        """Who is on stage, or shall be as soon as they are prepared."""
+        return self._pending[0] if self._pending is not None else self.stage
+
+    def reveals(self, name: str) -> bool:
+        """Whether that persona's profile says that the real face or voice may be shown."""
+        return bool(getattr(self.personas.get(name), "reveals", ()))
+
+    def forget_pending(self, which: Callable[[str], bool]) -> None:
+        """A persona that is to come on stage once it is prepared stays away, if `which(name)`."""
+        if self._pending is not None and which(self._pending[0]):
+            self._pending = None
+
     def fell(self, path: str) -> None:
         """A process is down."""
         self._air.discard(path)

@@ -45,6 +45,7 @@ class Ear:
         self._halt = threading.Event()
         self._backoff = Backoff()
         self._usable = True
+        self._told = self._changed = False
         self.skipped = 0
         """Samples that came too late to be of use."""
         self.ok = True
@@ -53,9 +54,13 @@ class Ear:
 
     def read(self) -> MicBlock | None:
         """The next block, waiting for it; None when a file has ended."""
-        if self._reopened is not None:
-            self._source, self._reopened, self._helper, self._usable = self._reopened, None, None, True
+        self._settle()
+        if self._changed:
+            self._changed = self._usable = False
+            self.ok = False
         if not self._usable:
+            if self._helper is None:  # after a rest, or for another source
+                self._open_again(at_once=True)
             return self._silence()
         try:
             block = self._read_fresh()
@@ -67,8 +72,27 @@ class Ear:
         if not self.ok:
             self.ok = True
             self._backoff.succeeded()
-            self._notice(f"{self.name} is back.", False)
+            if self._told:
+                self._told = False
+                self._notice(f"{self.name} is back.", False)
         return self._numbered(block.samples, block.captured_ns)
+
+    def use(self, make: Callable[[], AudioSource]) -> None:
+        """Another source from now on. From any thread."""
+        self._make, self._changed = make, True
+
+    def rest(self) -> None:
+        """Frees the device. The next `read` opens it again, in the background, with silence until it is there."""
+        self._settle()
+        if self._usable:
+            self._usable, self.ok = False, False
+            with contextlib.suppress(Exception):
+                self._source.close()
+
+    def _settle(self) -> None:
+        """Takes what the helper thread has opened."""
+        if self._reopened is not None:
+            self._source, self._reopened, self._helper, self._usable = self._reopened, None, None, True
 
     def _read_fresh(self) -> MicBlock | None:
         """Old blocks that were there already are left out: a backlog (the device ran before the loop did, the machine
@@ -98,26 +122,35 @@ class Ear:
         return self._numbered(np.zeros(self._block, np.float32), start)
 
     def _lost(self, why: str) -> None:
-        self._usable = False
-        if self.ok:
-            self.ok = False
+        self._usable = self.ok = False
+        self._tell(why)
+        self._open_again()
+
+    def _tell(self, why: str) -> None:
+        if not self._told:
+            self._told = True
             self._notice(f"{why.rstrip('.')}; silence goes out until it is back.", True)
-        self._helper = threading.Thread(target=self._reopen, args=(self._source,), name="reopen", daemon=True)
+
+    def _open_again(self, *, at_once: bool = False) -> None:
+        self._helper = threading.Thread(target=self._reopen, args=(self._source, at_once), name="reopen", daemon=True)
         self._helper.start()
 
-    def _reopen(self, lost: AudioSource) -> None:
+    def _reopen(self, lost: AudioSource, at_once: bool) -> None:
         with contextlib.suppress(Exception):
             lost.close()
-        while not self._halt.wait(self._backoff.failed()):
+        while not self._halt.wait(0.0 if at_once else self._backoff.failed()):
+            at_once = False
             source = None
             try:
                 source = self._make()
                 source.open()
-            except Exception:
+            except Exception as error:
+                self._tell(str(error) if isinstance(error, MediaError) else f"{type(error).__name__}: {error}")
                 if source is not None:
                     with contextlib.suppress(Exception):
                         source.close()
                 continue
+            self.name = source.name
             self._reopened = source
             return
 

@@ -11,10 +11,9 @@ from typing import Generic, TypeVar
 from obs_portrait.errors import MediaError, PortraitError
 from obs_portrait.media.sources.base import VideoSource
 from obs_portrait.media.types import CameraFrame
-from obs_portrait.pipeline.live.policy import Backoff
+from obs_portrait.pipeline.live.policy import REST_S, Backoff
 
 __all__ = ["Feed", "Mailbox"]
-
 
 T = TypeVar("T")
 
@@ -62,7 +61,7 @@ class Feed(threading.Thread):
 
     A source that raises `MediaError` is closed and opened again with back-off; meanwhile no frame comes, and the
     pacer shows stand-ins by itself. `notice(text, problem)` gets one sentence when the source is lost and one when it
-    is back.
+    is back. While `rests()` is true the source is closed and nothing is read.
     """
 
     def __init__(
@@ -72,12 +71,14 @@ class Feed(threading.Thread):
         mailbox: Mailbox[CameraFrame],
         notice: Callable[[str, bool], None],
         timeout: float = 1.0,
+        rests: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`source` is open already: the first opening is the caller's, so that its error can stop the program."""
+        """`source` is open already, unless `rests()`: the first opening is the caller's, so that its error can stop the
+        program."""
         super().__init__(name="source", daemon=True)
         self._make, self._source, self._mailbox, self._notice = make, source, mailbox, notice
-        self._timeout = timeout
-        self._halt = threading.Event()
+        self._timeout, self._rests = timeout, rests
+        self._halt, self._changed = threading.Event(), threading.Event()
         self.ok = True
         self.ended = threading.Event()
         """The source was a file and has ended."""
@@ -85,6 +86,10 @@ class Feed(threading.Thread):
     def run(self) -> None:
         backoff = Backoff()
         while not self._halt.is_set():
+            if self._changed.is_set() or self._rests():
+                self._changed.clear()
+                if not self._rest(backoff):
+                    break
             try:
                 frame = self._source.read(self._timeout)
             except PortraitError as error:
@@ -107,6 +112,25 @@ class Feed(threading.Thread):
                 self._notice(f"{self._source.name} is back.", False)
             self._mailbox.put(frame)
         self._close()
+
+    def use(self, make: Callable[[], VideoSource]) -> None:
+        """Another source from now on. From any thread."""
+        self._make = make
+        self._changed.set()
+
+    def _rest(self, backoff: Backoff) -> bool:
+        """The device is free until the rest ends, then the source is opened; False if the show ends meanwhile."""
+        self._close()
+        while self._rests():
+            if self._halt.wait(REST_S):
+                return False
+        try:
+            self._source = self._make()
+            self._source.open()
+        except Exception as error:
+            self._lost(str(error) if isinstance(error, PortraitError) else f"{type(error).__name__}: {error}")
+            return self._reopen(backoff)
+        return True
 
     def _lost(self, why: str) -> None:
         if self.ok:

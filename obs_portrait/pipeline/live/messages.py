@@ -30,6 +30,7 @@ __all__ = [
     "Stopped",
     "Switch",
     "Switched",
+    "Use",
     "VideoSinkSpec",
     "VideoSourceSpec",
 ]
@@ -77,6 +78,14 @@ class Calibrate:
 @dataclass(frozen=True, slots=True)
 class Search:
     """Begin or end the search for a better reference frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Take another camera (to the video process) or microphone (to the audio process) from now on: a spec of its own
+    kind."""
+
+    source: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,8 @@ class LiveOptions:
     rate: Fraction = Fraction(30)
     loop: bool = False
     force: bool = False
+    rests: bool = False
+    """Begins at rest: camera and microphone stay closed until `LiveSession.rest(False)`."""
     hung_s: float = 4.0
     """An engine or converter that works on one frame for longer is killed with its process."""
     makers: Makers = field(default_factory=Makers)
@@ -156,6 +158,8 @@ AUDIO_CELLS = (
 CONTROL_CELLS = (
     "delay_ns",  # how long this path waits for the other
     "panic",  # 1: only the card, only silence
+    "rest",  # 1: the device is closed; the card now and then, no sound at all
+    "muted",  # 1: the persona's still portrait; silence
     "obs_period_ns",  # how long OBS's frames last; 0: nobody knows
 )
 """Written by the session, read by a process each frame or block without waiting: they reach a process that is busy,

@@ -33,9 +33,9 @@ class Pacer:
     """One tick after the other: `tick()` waits for the next one and writes.
 
     results: where the engine's thread puts its frames. stand_in(captured_ns): the guard's frame for the persona that
-    is on stage then. panic(): asked each tick; while it is true `card(captured_ns)` is written and nothing else, and
-    what the engine made meanwhile is thrown away, also for recordings. notice(about, text, problem): one sentence for
-    the user.
+    is on stage then. cover(): asked each tick; what it returns, unless None, makes the frame that is written instead of
+    everything else, and what the engine made meanwhile is thrown away, also for recordings. notice(about, text,
+    problem): one sentence for the user.
     """
 
     def __init__(
@@ -46,13 +46,12 @@ class Pacer:
         results: Mailbox[PersonaFrame],
         cues: CueSheet,
         stand_in: Callable[[int], PersonaFrame],
-        panic: Callable[[], bool] = lambda: False,
-        card: Callable[[int], PersonaFrame] | None = None,
+        cover: Callable[[], Callable[[int], PersonaFrame] | None] = lambda: None,
         notice: Callable[[str, str, bool], None],
     ) -> None:
         self._sinks = list(sinks)
         self._results, self._cues, self._stand_in, self._notice = results, cues, stand_in, notice
-        self._panic, self._card = panic, card or stand_in
+        self._cover = cover
         self._ticker = Ticker(round(1_000_000_000 / rate), now_ns())
         self._waiting: deque[tuple[int, PersonaFrame]] = deque()  # (may leave at, frame): the alignment delay
         self._unrecorded: list[PersonaFrame] = []
@@ -95,7 +94,7 @@ class Pacer:
         while True:
             self._fetch(0.0)  # also when the tick is overdue already: what is there is newer than what was shown
             now = now_ns()
-            if self._panic():
+            if self._cover() is not None:
                 self._waiting.clear()
                 self._unrecorded.clear()
                 self._last = None
@@ -131,16 +130,17 @@ class Pacer:
         while self._waiting and self._waiting[0][0] <= now:
             leave, frame = self._waiting.popleft()
             found = (frame, self.delay_ns + max(0, now - leave) if self.delay_ns else 0)
-        if found is not None and (self._panic() or self._is_stranger(found[0], now)):
+        if found is not None and (self._cover() is not None or self._is_stranger(found[0], now)):
             return None
         return found
 
     def _instead(self, now: int) -> PersonaFrame:
-        if self._panic():
+        cover = self._cover()
+        if cover is not None:
             self._last = None
-            card = self._card(now)
-            self._unrecorded = [card]
-            return card
+            covered = cover(now)
+            self._unrecorded = [covered]
+            return covered
         if self._last is not None:
             brief = self._last.origin is Origin.REVEAL or self._is_of_another(self._last, now)
             if now - self._last_ns <= (STRANGER_NS if brief else REPEAT_NS):

@@ -30,6 +30,8 @@ class Performer(threading.Thread):
         self._pipeline, self._frames, self._results, self._board = pipeline, frames, results, board
         self._orders: deque[Callable[[FacePipeline], None]] = deque()
         self._halt = threading.Event()
+        self.asleep: Callable[[], bool] = lambda: False
+        """While true, camera frames are thrown away unseen: nobody would be shown what the engine makes of them."""
         self.framing = Framing()
         """Replaced as a whole by the keys; read once for each frame."""
         self.processed = 0
@@ -46,6 +48,8 @@ class Performer(threading.Thread):
     def run(self) -> None:
         while not self._halt.is_set():
             frame = self._frames.take(0.1)
+            if frame is not None and self.asleep():
+                frame = None
             self.idle = False
             self._board.set("busy_since_ns", now_ns())
             while self._orders:

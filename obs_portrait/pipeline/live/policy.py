@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-__all__ = ["Backoff", "RestartPolicy"]
+__all__ = ["REST_S", "Backoff", "RestartPolicy"]
+
+REST_S = 0.05
+"""How often one who rests looks whether the rest is over, in seconds."""
 
 
 @dataclass(slots=True)

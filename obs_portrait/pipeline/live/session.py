@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from obs_portrait.errors import PipelineError, PortraitError
 from obs_portrait.face.types import Observation
@@ -23,6 +23,7 @@ from obs_portrait.pipeline.live import audio_process, recording, video_process
 from obs_portrait.pipeline.live.balance import Balance
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.cast import Cast, load
+from obs_portrait.pipeline.live.cover import Cover
 from obs_portrait.pipeline.live.devices import is_device
 from obs_portrait.pipeline.live.messages import (
     Calibrate,
@@ -37,6 +38,7 @@ from obs_portrait.pipeline.live.messages import (
     Search,
     Start,
     Switched,
+    Use,
 )
 from obs_portrait.pipeline.live.options import (
     AUDIO_CELLS,
@@ -70,6 +72,7 @@ class LiveSession:
             raise PipelineError("A live session needs at least one persona; name one with --persona.")
         self.options = options
         self._on_air: set[str] = set()
+        self._numbers = itertools.count(1)
         paths = ["video"] if options.audio is None else ["video", "audio"]
         self._cast = Cast(options.personas, paths, self._send)
         self._on_notice = on_notice or (lambda notice: None)
@@ -85,12 +88,21 @@ class LiveSession:
         self._listener: socket.socket | None = None
         self._voice = VoiceRing() if self._audio is not None and ports else None
         self._balance = Balance(self._video.board, self._audio.board if self._audio is not None else None)
+        self.cover = Cover(
+            self._cast,
+            *self._balance.controls,
+            order=self._order,
+            carried_out=self._carried_out,
+            numbers=self._numbers,
+        )
+        """The rest, and the switches of face and voice; `panic` is a method of the session."""
+        if options.rests:
+            self.cover.set_rest(True)
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_in, self._wake_out = multiprocessing.Pipe(duplex=False)
         self._thread = threading.Thread(target=self._run, name="obs-portrait supervisor", daemon=True)
         self._changed = threading.Condition()
         self._ended: set[str] = set()
-        self._numbers = itertools.count(1)
         self._problems: dict[str, str] = {}
         self._notices: list[str] = []
         self._neutral: Observation | None = None
@@ -98,9 +110,7 @@ class LiveSession:
         self._epoch = 0
         self._first = {"video": True, "audio": True}
         self._stop_asked = False
-        self._wanted = self._cast.stage
-        self._panic = False
-        self._cover_number = 0
+        self._asked: tuple[int, str] | None = None  # a switch that the supervisor's thread has not yet seen
         self._done = False
         self._error: str | None = None
         self._last_skew: float | None = None
@@ -118,7 +128,8 @@ class LiveSession:
     @property
     def persona(self) -> str:
         """Name of the persona that is on stage, or that was asked for last and is about to be."""
-        return self._wanted
+        asked = self._asked
+        return asked[1] if asked is not None else self._cast.wanted
 
     def start(self, timeout: float = 180.0) -> None:
         """Starts both processes and waits until every persona is prepared and source and sinks are open.
@@ -152,8 +163,8 @@ class LiveSession:
             self._problems.pop(f"persona {name}", None)
             self._order(lambda: self._cast.add(profile))
         number = next(self._numbers)
-        self._wanted = name
-        self._order(lambda: self._cast.switch(name, number))
+        self._asked = (number, name)
+        self._order(lambda: self._switch(name, number))
         if timeout is None:
             return
         about = f"persona {name}"
@@ -172,6 +183,21 @@ class LiveSession:
             profile = load(persona)
             self._problems.pop(f"persona {profile.name}", None)
             self._order(lambda: self._cast.add(profile))
+
+    def use(self, what: Literal["camera", "microphone"], source: Any) -> None:
+        """Takes another camera or microphone, without a gap in what goes out: stand-ins and silence until it delivers.
+
+        source: a spec as in `LiveOptions`. Whether it can be opened is told by a notice. Raises `PipelineError` if the
+        session has no sound.
+        """
+        if what == "camera":
+            self.options = replace(self.options, source=source)
+            self._order(lambda: self._send("video", Use(source)))
+        elif self._audio is None:
+            raise PipelineError("There is no sound in this session; start it with --audio mic.")
+        else:
+            self.options = replace(self.options, audio=source)
+            self._order(lambda: self._send("audio", Use(source)))
 
     @property
     def cues(self) -> list[tuple[int, str]]:
@@ -196,31 +222,9 @@ class LiveSession:
         `PipelineError`, with the panic still on, if there is nobody else to show.
         """
         if on:
-            for control in self._balance.controls:
-                control.set("panic", 1)
-            self._panic = True
-            self._order(self._take_cover)
-            return
-        covered = threading.Event()
-        refuge: list[int] = []
-
-        def look() -> None:
-            self._take_cover()
-            refuge.append(-1 if self._reveals(self._cast.stage) else self._cover_number)
-            covered.set()
-
-        self._order(look)
-        safe = covered.wait(timeout) and refuge[0] >= 0
-        if safe:
-            with self._changed:
-                safe = self._changed.wait_for(lambda: self._cast.is_done(refuge[0]), timeout)
-        if not safe:
-            raise PipelineError(
-                "The panic goes on: the persona on stage shows your real face or voice; switch to another one first."
-            )
-        for control in self._balance.controls:
-            control.set("panic", 0)
-        self._panic = False
+            self.cover.begin_panic()
+        else:
+            self.cover.end_panic(timeout)
 
     def obs_runs_at(self, period_ns: int) -> None:
         """Tells the stream to OBS how long OBS's frames last, in ns; 0 if nobody knows."""
@@ -243,7 +247,10 @@ class LiveSession:
             skew_ms=self._balance.skew_ms(),
             problems=tuple(self._problems.values()),
             reference=self._reference,
-            panic=self._panic,
+            panic=self.cover.panic,
+            rests=self.cover.rests,
+            face_on=self.cover.face_on,
+            voice_on=self.cover.voice_on,
         )
 
     def wait(self, seconds: float | None = None) -> bool:
@@ -284,18 +291,14 @@ class LiveSession:
 
     # ---- the supervisor's thread ---------------------------------------------------------------------------------
 
-    def _reveals(self, name: str) -> bool:
-        return bool(getattr(self._cast.personas.get(name), "reveals", ()))
+    def _switch(self, name: str, number: int) -> None:
+        self._cast.switch(name, number)
+        if self._asked is not None and self._asked[0] == number:
+            self._asked = None
 
-    def _take_cover(self) -> None:
-        """During a panic nobody who reveals stays on stage, if anybody else is there."""
-        if not self._panic or not self._reveals(self._cast.stage):
-            return
-        other = next((name for name in self._cast.personas if not self._reveals(name)), None)
-        if other is not None:
-            self._wanted = other
-            self._cover_number = next(self._numbers)
-            self._cast.switch(other, self._cover_number)
+    def _carried_out(self, number: int, timeout: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._cast.is_done(number), timeout)
 
     def _order(self, order: Callable[[], None]) -> None:
         self._orders.put(order)
@@ -353,8 +356,6 @@ class LiveSession:
                 case Prepared(name, problem):
                     self._cast.prepared(keeper.name, name, problem)
                     if problem is not None:
-                        if self._wanted == name:
-                            self._wanted = self._cast.stage
                         self._tell(Notice(f"persona {name}", problem))
                 case Switched(_, _, number):
                     self._cast.switched(keeper.name, number)
@@ -376,8 +377,7 @@ class LiveSession:
         if what == "quit":
             self._done = True
         elif what == "persona" and 1 <= number <= len(self._cast.personas):
-            self._wanted = list(self._cast.personas)[number - 1]
-            self._cast.switch(self._wanted, next(self._numbers))
+            self._cast.switch(list(self._cast.personas)[number - 1], next(self._numbers))
 
     def _fell(self, keeper: Keeper, said: str) -> None:
         with self._changed:

@@ -33,7 +33,8 @@ class LiveStatus:
     persona: the one on stage. skew_ms: how much later the sound leaves than the picture of the same moment (measured
     at the sinks' doors; negative: earlier), None until both are measured. problems: sentences that hold now.
     reference: avatarify's two figures of the reference search, None while it is off. panic: only the card and silence
-    go out.
+    go out. rests: camera and microphone are closed. face_on: the persona moves, otherwise its portrait stands still.
+    voice_on: the persona is heard.
     """
 
     running: bool
@@ -45,6 +46,9 @@ class LiveStatus:
     problems: Sequence[str] = ()
     reference: tuple[float, float] | None = None
     panic: bool = False
+    rests: bool = False
+    face_on: bool = True
+    voice_on: bool = True
 
     @property
     def fps(self) -> float:
@@ -59,6 +63,8 @@ class LiveStatus:
             return self.video.phase.name.lower()
         if self.panic:
             return "panic"
+        if self.rests:
+            return "off"
         if not cells.get("source_ok"):
             return "source lost"
         return STATES[cells.get("state", 0)] if 0 <= cells.get("state", 0) < len(STATES) else "unknown"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import statistics
 import threading
 from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from obs_portrait.errors import PipelineError, PortraitError
@@ -20,6 +22,7 @@ from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live import devices
 from obs_portrait.pipeline.live.child import Link
 from obs_portrait.pipeline.live.cue import CueSheet
+from obs_portrait.pipeline.live.devices import releases
 from obs_portrait.pipeline.live.feed import Feed, Mailbox
 from obs_portrait.pipeline.live.messages import (
     Calibrate,
@@ -35,8 +38,10 @@ from obs_portrait.pipeline.live.messages import (
     Stopped,
     Switch,
     Switched,
+    Use,
 )
 from obs_portrait.pipeline.live.options import VideoPlan
+from obs_portrait.pipeline.live.policy import REST_S
 from obs_portrait.pipeline.live.status import STATES
 
 if TYPE_CHECKING:
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["body"]
 
 _PUBLISH_NS = 100_000_000
+_REST_NS = 500_000_000
 _ENOUGH = 15
 """Frames before a median is told: the first ones of a show say nothing about the rest."""
 _OVER_TICKS = 3
@@ -158,14 +164,17 @@ class _VideoProcess:
             results=self._results,
             cues=self._cues,
             stand_in=self._stand_in,
-            panic=lambda: bool(self._plan.control.get("panic")),
-            card=self._card,
+            cover=self._cover,
             notice=self._notice,
         )
         self._pacer.on_written = self._on_written
         try:
             source = self._first_source()
-            self._feed = Feed(self._make_source, source, self._frames, lambda t, p: self._notice("camera", t, p))
+            self._feed = Feed(
+                self._make_source, source, self._frames, lambda t, p: self._notice("camera", t, p),
+                rests=lambda: releases(self._options.source) and self._rests,
+            )  # fmt: skip
+            self._performer.asleep = lambda: self._rests or bool(self._plan.control.get("muted"))
             self._feed.start()
             self._performer.start()
             threading.Thread(target=self._listen, name="orders", daemon=True).start()
@@ -194,6 +203,8 @@ class _VideoProcess:
             now = now_ns()
             if now - self._published_ns >= _PUBLISH_NS:
                 self._publish(now)
+            if self._rests:
+                self._rest()
             over = over + 1 if self._is_over() else 0
             if over == _OVER_TICKS:
                 self._link.send(Ended())
@@ -201,6 +212,16 @@ class _VideoProcess:
                 raise RuntimeError("the engine's thread has ended")
             if not self._pacer.sinks:
                 raise PipelineError("No video sink is left; nothing can be shown.")
+
+    @property
+    def _rests(self) -> bool:
+        return bool(self._plan.control.get("rest"))
+
+    def _rest(self) -> None:
+        """The card need not be drawn thirty times a second."""
+        until = now_ns() + _REST_NS
+        while self._rests and now_ns() < until and not self._stopping:
+            self._link.stopping.wait(REST_S)
 
     def _is_over(self) -> bool:
         """The file has ended and all of it has gone through."""
@@ -218,6 +239,9 @@ class _VideoProcess:
                 self._desk.calibrate()
             case Search():
                 self._desk.search()
+            case Use(source):
+                self._options = replace(self._options, source=source)
+                self._feed.use(self._make_source)
 
     def _switch(self, name: str, at_ns: int, number: int) -> None:
         with self._lock:
@@ -248,6 +272,13 @@ class _VideoProcess:
         self._follow_cue(captured_ns)
         return self._stand_ins.stand_in(captured_ns)
 
+    def _cover(self) -> Callable[[int], PersonaFrame] | None:
+        """Whose frames are shown whatever the engine makes: of a panic and a rest, of a face that is switched off."""
+        control = self._plan.control
+        if control.get("panic") or control.get("rest"):
+            return self._card
+        return self._stand_in if control.get("muted") else None
+
     def _card(self, captured_ns: int) -> PersonaFrame:
         self._follow_cue(captured_ns)
         return self._stand_ins.card(captured_ns)
@@ -267,6 +298,8 @@ class _VideoProcess:
         """Opened here, so that a camera that is not there stops the program with its sentence; after a restart of
         this process it is only a camera that is lost."""
         source = self._make_source()
+        if self._rests and releases(self._options.source):
+            return source
         try:
             source.open()
         except PortraitError:

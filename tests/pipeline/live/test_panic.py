@@ -31,8 +31,8 @@ def test_the_next_tick_is_the_card_and_nothing_made_meanwhile_is_ever_shown() ->
     live, recorder, cues = Memory(), Memory(takes_all=True), CueSheet("red")
     panic = [False]
     pacer, results = _pacer(live, recorder, cues=cues)
-    pacer._panic = lambda: panic[0]
-    pacer._card = _guard("red").card
+    card = _guard("red").card
+    pacer._cover = lambda: card if panic[0] else None
     before = _frame(index=1)
     results.put(before)
     pacer.tick()

@@ -1,0 +1,112 @@
+"""What holds a show back: the panic, the rest, a face or a voice that is switched off.
+
+All of it is cells in shared memory that the two processes look at for each frame and block, so it works whatever they
+are busy with, and it holds for a process that is started again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+
+from obs_portrait.errors import PipelineError
+from obs_portrait.pipeline.live.board import Board
+from obs_portrait.pipeline.live.cast import Cast
+
+__all__ = ["Cover"]
+
+
+class Cover:
+    """Belongs to a session. Its public methods may be called from any thread.
+
+    order(call): runs a call in the supervisor's thread, to which the cast belongs. carried_out(number, timeout): waits
+    until both processes have carried out that order of the cast. numbers: the session's count of such orders.
+    """
+
+    def __init__(
+        self,
+        cast: Cast,
+        video: Board,
+        audio: Board,
+        *,
+        order: Callable[[Callable[[], None]], None],
+        carried_out: Callable[[int, float], bool],
+        numbers: Iterator[int] | None = None,
+    ) -> None:
+        self._cast, self._video, self._audio = cast, video, audio
+        self._order, self._carried_out = order, carried_out
+        self._numbers = numbers or itertools.count(1)
+        self._refuge = 0
+
+    @property
+    def panic(self) -> bool:
+        """Only the card and silence go out."""
+        return bool(self._video.get("panic"))
+
+    @property
+    def rests(self) -> bool:
+        """Camera and microphone are closed, nothing is converted; the card is shown."""
+        return bool(self._video.get("rest"))
+
+    @property
+    def face_on(self) -> bool:
+        """The persona moves; otherwise its still portrait is shown."""
+        return not self._video.get("muted")
+
+    @property
+    def voice_on(self) -> bool:
+        """The persona is heard; otherwise there is silence."""
+        return not self._audio.get("muted")
+
+    def set_rest(self, on: bool) -> None:
+        """See `rests`. The end of a rest opens the devices again."""
+        self._both("rest", on)
+
+    def set_face(self, on: bool) -> None:
+        """See `face_on`."""
+        self._video.set("muted", int(not on))
+
+    def set_voice(self, on: bool) -> None:
+        """See `voice_on`."""
+        self._audio.set("muted", int(not on))
+
+    def begin_panic(self) -> None:
+        """From the next frame and block on; who reveals leaves the stage."""
+        self._both("panic", True)
+        self._order(self._take_cover)
+
+    def end_panic(self, timeout: float) -> None:
+        """Waits until nobody who reveals is on stage or about to be. Raises `PipelineError`, with the panic still on,
+        if there is nobody else to show."""
+        looked = threading.Event()
+        refuge: list[int] = []
+
+        def look() -> None:
+            self._take_cover()
+            refuge.append(-1 if self._cast.reveals(self._cast.stage) else self._refuge)
+            looked.set()
+
+        self._order(look)
+        if not looked.wait(timeout) or refuge[0] < 0 or not self._carried_out(refuge[0], timeout):
+            raise PipelineError(
+                "The panic goes on: the persona on stage shows your real face or voice; switch to another one first."
+            )
+        self._both("panic", False)
+
+    def _take_cover(self) -> None:
+        """In the supervisor's thread: in a panic nobody who reveals stays on stage, if anybody else is there, and
+        nobody who reveals enters it later because they were not yet prepared when they were asked for."""
+        if not self.panic:
+            return
+        self._cast.forget_pending(self._cast.reveals)
+        if not self._cast.reveals(self._cast.stage):
+            return
+        other = next((name for name in self._cast.personas if not self._cast.reveals(name)), None)
+        if other is not None:
+            self._refuge = next(self._numbers)
+            self._cast.switch(other, self._refuge)
+
+    def _both(self, cell: str, on: bool) -> None:
+        for board in (self._video, self._audio):
+            board.set(cell, int(on))
