@@ -28,6 +28,7 @@ COMMANDS = (
     "obs",
     "bindings",
     "remote",
+    "dock",
     "clip",
     "profiles",
     "crop",

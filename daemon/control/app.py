@@ -21,6 +21,8 @@ from daemon.control.events import Events
 from daemon.control.guard import Guard, refusal
 from daemon.control.openapi import schema
 from daemon.control.operations import OPERATIONS, Operation
+from daemon.control.sessions import Sessions
+from daemon.control.site import Site
 from daemon.control.stage import Stage
 from obs_portrait.errors import PortraitError
 
@@ -42,18 +44,22 @@ class ControlApp:
     Calls into the stage run in threads of two pools: 8 for everything, 4 more for what is urgent.
     """
 
-    def __init__(self, stage: Stage, token: str, port: int, *, timeout: float | None = None) -> None:
-        """timeout: overrides every operation's own, in s."""
+    def __init__(
+        self, stage: Stage, token: str, port: int, *, sessions: Sessions | None = None, timeout: float | None = None
+    ) -> None:
+        """sessions: of the page; None keeps them nowhere. timeout: overrides every operation's own, in s."""
+        sessions = sessions if sessions is not None else Sessions()
         self._stage, self._timeout = stage, timeout
         self._ordinary, self._urgent = Caller(8, "call"), Caller(4, "urgent")
         routes = [
             *(Route(row.path, self._endpoint(row), methods=[row.method]) for row in OPERATIONS),
             Route("/v1/openapi.json", _openapi),
             WebSocketRoute("/v1/events", self._listen),
+            *Site(sessions, port).routes,
         ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_thing})
-        self.asgi = Guard(app, port, token)
-        self.events = Events(stage, self._ordinary, self.asgi.is_token)
+        self.asgi = Guard(app, port, token, sessions)
+        self.events = Events(stage, self._ordinary, self.asgi.is_token, self.asgi.is_page_key)
 
     def close(self) -> None:
         """Gives the threads back."""

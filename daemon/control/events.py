@@ -2,7 +2,7 @@
 
 Messages to the listener are {"event": "status" | "personas" | "bindings" | "problem", "data": …}: the shapes of the
 GET requests of the same name, and a sentence for "problem". A listener that is slow gets the newest of each kind. It
-says nothing itself but, as a page that cannot send headers, {"token": "…"} first.
+says nothing itself but, as a page that cannot send headers, {"token": "…"} first, or {"key": "…"}: its page key.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
+from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from daemon.control.caller import BusyError, Caller
@@ -55,8 +56,16 @@ class Events:
     interval: s between two looks at the status; personas and bindings are looked at every 20th time or when told.
     """
 
-    def __init__(self, stage: Stage, caller: Caller, is_token: Callable[[str], bool], interval: float = 0.25) -> None:
-        self._stage, self._caller, self._is_token, self._interval = stage, caller, is_token, interval
+    def __init__(
+        self,
+        stage: Stage,
+        caller: Caller,
+        is_token: Callable[[str], bool],
+        is_page_key: Callable[[Scope, str], bool],
+        interval: float = 0.25,
+    ) -> None:
+        self._stage, self._caller, self._interval = stage, caller, interval
+        self._is_token, self._is_page_key = is_token, is_page_key
         self._listeners: set[_Listener] = set()
         self._strangers = 0
         self._last: dict[str, str] = {}
@@ -105,8 +114,10 @@ class Events:
             return False
         finally:
             self._strangers -= 1
-        offered = said.get("token") if isinstance(said, dict) else None
-        return isinstance(offered, str) and self._is_token(offered)
+        token, key = (said.get("token"), said.get("key")) if isinstance(said, dict) else (None, None)
+        if isinstance(token, str):
+            return self._is_token(token)
+        return isinstance(key, str) and self._is_page_key(websocket.scope, key)
 
     async def _talk(self, websocket: WebSocket, listener: _Listener) -> None:
         """Sends until either side ends it."""

@@ -16,12 +16,17 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from daemon.control.app import ControlApp
 from daemon.control.instance import InstanceLock
+from daemon.control.sessions import Sessions
 from daemon.control.stage import Stage
 from daemon.control.token import control_file, new_token, publish, running, withdraw
 from obs_portrait.errors import ControlError
 
-__all__ = ["ControlServer"]
+__all__ = ["DEFAULT_PORT", "PAGES_FILE", "ControlServer"]
 
+DEFAULT_PORT: Final = 47651
+"""The page's address stays the same, so that OBS's dock finds it again after a restart."""
+PAGES_FILE: Final = "pages.json"
+_NEIGHBOURS: Final = 9
 _PATIENCE_S: Final = 10.0
 _START_S: Final = 15.0
 
@@ -87,19 +92,33 @@ class ControlServer:
     signal handler.
     """
 
-    def __init__(self, stage: Stage, *, port: int = 0, path: Path | None = None, timeout: float | None = None) -> None:
-        """port: 0 takes any that is free. path: of control.json. timeout: overrides every operation's own, in s."""
-        self._stage, self._wanted, self._timeout = stage, port, timeout
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        port: int = 0,
+        yielding: bool = False,
+        path: Path | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """port: 0 takes any that is free. yielding: take another port if this one is taken, and say so in `moved`.
+
+        path: of control.json. timeout: overrides every operation's own, in s.
+        """
+        self._stage, self._wanted, self._yielding, self._timeout = stage, port, yielding, timeout
         self._path = path if path is not None else control_file()
         self._lock = InstanceLock(self._path.with_name("daemon.lock"))
         self._token = new_token()
         self._app: ControlApp | None = None
+        self._sessions: Sessions | None = None
         self._server: _Server | None = None
         self._up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="control api", daemon=True)
         self._socket: socket.socket | None = None
         self.port = 0
         """The port that is served, once it is."""
+        self.moved: str | None = None
+        """A sentence if another port is served than was wanted."""
 
     def __repr__(self) -> str:
         return f"ControlServer(port={self.port})"
@@ -122,9 +141,15 @@ class ControlServer:
                 f"OBS Portrait already runs{f' (process {pid})' if pid else ''}; `obs-portrait status` shows it."
             )
         try:
-            self._socket = _listen(self._wanted)
+            self._socket = self._listen()
             self.port = int(self._socket.getsockname()[1])
-            self._app = ControlApp(self._stage, self._token, self.port, timeout=self._timeout)
+            if self._wanted not in {0, self.port}:
+                self.moved = (
+                    f"Port {self._wanted} is taken by another program, so the page is at {self.url} this time; docks "
+                    "in OBS that show the old address stay empty."
+                )
+            self._sessions = Sessions(self._path.with_name(PAGES_FILE))
+            self._app = ControlApp(self._stage, self._token, self.port, sessions=self._sessions, timeout=self._timeout)
             self._server = _Server(_config(self._app), self._up)
             self._thread.start()
             if not self._up.wait(_START_S):
@@ -133,6 +158,24 @@ class ControlServer:
         except BaseException:
             self.stop()
             raise
+
+    def sign_in_link(self) -> str:
+        """The page's address with a one-time code, which is valid for two minutes. For a browser of this user's."""
+        if self._sessions is None:
+            raise ControlError("The control API does not run, so there is no page.")
+        return f"{self.url}/#{self._sessions.new_code()}"
+
+    def _listen(self) -> socket.socket:
+        """On the wanted port or, if we may, the next that is free."""
+        try:
+            return _listen(self._wanted)
+        except ControlError:
+            if not self._yielding:
+                raise
+        for port in (*range(self._wanted + 1, self._wanted + 1 + _NEIGHBOURS), 0):
+            with contextlib.suppress(ControlError):
+                return _listen(port)
+        raise ControlError("The control API finds no free port on 127.0.0.1.")
 
     def notify(self) -> None:
         """Something changed: listeners of /v1/events are told at once. From any thread."""

@@ -11,11 +11,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from obs_portrait.errors import ControlError
 from obs_portrait.obs.script.obs_portrait_link import CONTROL_FILE, UnreachableError, control_folders, read_endpoint
 
-__all__ = ["alive", "control_file", "new_token", "publish", "running", "withdraw"]
+__all__ = ["alive", "control_file", "new_token", "publish", "running", "withdraw", "write_private"]
 
 _LOCK = "daemon.lock"
 
@@ -34,23 +35,28 @@ def publish(path: Path, url: str, token: str) -> None:
     """Writes control.json whole or not at all, readable by this user alone. Raises `ControlError`."""
     content = {"version": 1, "url": url, "token": token, "pid": os.getpid()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, name = tempfile.mkstemp(prefix=".control", dir=path.parent)  # 0600 from the first byte on
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(content, file)
-            if sys.platform == "win32":
-                _only_owner(name)
-            _rename(Path(name), path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
+        write_private(path, content)
     except OSError as error:
         raise ControlError(
             f"{path} cannot be written ({error.strerror or error}), so that no key, script or page could reach OBS "
             "Portrait; make room there or set OBS_PORTRAIT_RUNTIME_DIR to a folder of yours."
         ) from error
+
+
+def write_private(path: Path, content: dict[str, Any]) -> None:
+    """Writes JSON whole or not at all, readable by this user alone; makes the folder. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}", dir=path.parent)  # 0600 from the first byte on
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+        if sys.platform == "win32":
+            _only_owner(name)
+        _rename(Path(name), path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
 
 
 def _rename(made: Path, path: Path) -> None:

@@ -1,0 +1,129 @@
+"""The page: its files, and how a browser signs in and out.
+
+The files hold no secret and need no token. What they may do is narrow: scripts and styles of this address alone, no
+frame of anybody else's around them, no text ever taken for HTML (Trusted Types).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from daemon.control.guard import COOKIE, cookie_of, refusal
+from daemon.control.sessions import CODE_S, SESSION_S, Sessions
+
+__all__ = ["FOLDER", "Site"]
+
+FOLDER: Final = Path(__file__).resolve().parents[1] / "page"
+_KINDS: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+}
+_CODE_BYTES: Final = 256
+_CODE_WAIT_S: Final = 5.0
+
+
+def _policy(port: int) -> str:
+    hosts = " ".join(f"ws://{name}:{port}" for name in ("127.0.0.1", "localhost"))
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' blob: data:",
+            "media-src 'self' blob:",
+            f"connect-src 'self' {hosts}",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",  # a dock of OBS is a window of its own, not a frame
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        )
+    )
+
+
+class Site:
+    """`routes` serve the page at / and /page/…, and /v1/session, where it signs in."""
+
+    def __init__(self, sessions: Sessions, port: int, folder: Path = FOLDER) -> None:
+        self._sessions = sessions
+        # What is served is decided here; no address of a request ever becomes a path.
+        self._files = {
+            f"/page/{path.relative_to(folder).as_posix()}": path
+            for path in sorted(folder.rglob("*"))
+            if path.suffix in _KINDS and path.is_file()
+        }
+        self._files["/"] = folder / "index.html"
+        self._headers = {
+            "Content-Security-Policy": _policy(port),
+            "Referrer-Policy": "no-referrer",
+            "X-Frame-Options": "DENY",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=()",
+        }
+        self.routes = [
+            Route("/", self._file),
+            Route("/page/{path:path}", self._file),
+            Route("/v1/session/code", self._code, methods=["POST"]),
+            Route("/v1/session", self._enter, methods=["POST"]),
+            Route("/v1/session", self._leave, methods=["DELETE"]),
+        ]
+
+    async def _file(self, request: Request) -> Response:
+        path = self._files.get(request.url.path)
+        if path is None:
+            return refusal(404, "The page has no such file.")
+        return Response(path.read_bytes(), headers={**self._headers, "Content-Type": _KINDS[path.suffix]})
+
+    async def _code(self, request: Request) -> Response:
+        """A one-time code, for who has the token; a page cannot invite others."""
+        if request.state.page:
+            return refusal(403, "Codes are given to programs with the token only; type `obs-portrait dock`.")
+        return JSONResponse({"code": self._sessions.new_code(), "seconds": CODE_S})
+
+    async def _enter(self, request: Request) -> Response:
+        code = await _said_code(request)
+        if code is None:
+            return refusal(422, 'The body must be {"code": "…"}, as JSON.')
+        given = self._sessions.enter(code)
+        if given is None:
+            return refusal(
+                403, "This code is wrong, used or older than two minutes; `obs-portrait dock` makes a new one."
+            )
+        answer = JSONResponse({"key": given.key, "first": given.first})
+        answer.set_cookie(COOKIE, given.cookie, max_age=SESSION_S, path="/v1", httponly=True, samesite="strict")
+        return answer
+
+    async def _leave(self, request: Request) -> Response:
+        cookie = cookie_of(request.scope)
+        if cookie is not None:
+            self._sessions.leave(cookie)
+        answer = JSONResponse({"ok": True})
+        answer.delete_cookie(COOKIE, path="/v1", httponly=True, samesite="strict")
+        return answer
+
+
+async def _said_code(request: Request) -> str | None:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        return None
+    content = bytearray()
+    try:
+        async with asyncio.timeout(_CODE_WAIT_S):
+            async for part in request.stream():
+                content += part
+                if len(content) > _CODE_BYTES:
+                    return None
+        said: Any = json.loads(content)
+    except (TimeoutError, ClientDisconnect, ValueError, RecursionError):
+        return None
+    code = said.get("code") if isinstance(said, dict) else None
+    return code if isinstance(code, str) else None
