@@ -34,7 +34,8 @@ _FRESH_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Which ways lead into the daemon. obs: follow OBS. control: serve the API; port 0 takes any."""
+    """Which ways lead into the daemon. obs: follow OBS. control: serve the API; port 0 takes any, and one that is taken
+    is given up for the next."""
 
     obs: bool = True
     control: bool = True
@@ -70,8 +71,10 @@ class App(Stage):
             if self._doors.control:
                 from daemon.control.server import ControlServer
 
-                self._control = ControlServer(self, port=self._doors.port)
+                self._control = ControlServer(self, port=self._doors.port, yielding=True)
                 self._control.start()
+                if self._control.moved is not None:
+                    self._note("page", self._control.moved, True)
             self.session.start()
             if self._doors.obs:
                 self._obs = _ObsSide(self.session, self._note)

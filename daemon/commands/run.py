@@ -150,6 +150,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Be a persona live: face and voice together. In the preview window press ? for the keys."""
         from daemon.app import Doors
+        from daemon.control.server import DEFAULT_PORT
         from obs_portrait.pipeline.live.options import LiveOptions
 
         width, height = _size(size)
@@ -170,7 +171,7 @@ def register(app: typer.Typer) -> None:
             force=force,
         )
         with _sigterm_as_ctrl_c():
-            result, error = _play(options, Doors(obs, control), seconds)
+            result, error = _play(options, Doors(obs, control, DEFAULT_PORT), seconds)
         _finish(result, error, report)
 
 
