@@ -60,7 +60,7 @@ def main(frames: int, size: tuple[int, int]) -> None:
         seen = [tracker.track(picture, index * 33_000_000) for index, picture in enumerate(pictures)]
     times: dict[str, list[float]] = {"ours": [], "full_resolution": [], "affine_by_triangle": []}
     for number, observation in enumerate(found for found in seen if found is not None):
-        mesh = engine.mesh(observation)
+        mesh = engine.rig.mesh(observation)
         jobs = {
             "ours": lambda mesh=mesh: ours_warp(*mesh),
             "full_resolution": lambda mesh=mesh: full(*mesh),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,6 +35,8 @@ class RevealEngine(FaceEngine):
     def render(self, observation: Observation, frame: CameraFrame | None = None) -> NDArray[np.uint8]:
         if frame is None:
             raise FaceError("The reveal engine was given no camera frame.")
+        import cv2
+
         height, width = frame.image.shape[:2]
         scale = min(self._canvas.width / width, self._canvas.height / height)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -62,3 +62,13 @@ def test_importing_the_library_and_asking_for_help_stay_light() -> None:
     heavy = {"cv2", "mediapipe", "numba", "av", "torch", "matplotlib", "sounddevice", "pyvirtualcam"}
     assert not _loaded_by("import obs_portrait") & heavy
     assert not _loaded_by("import daemon.cli") & heavy
+
+
+def test_profiles_and_the_session_are_known_without_what_draws_and_computes() -> None:
+    """The daemon holds no pixel; what would only cost it memory stays in the media processes."""
+    loaded = _loaded_by(
+        "import daemon.app, daemon.control.server, obs_portrait.pipeline.live.session\n"
+        "from obs_portrait.persona import store\n"
+        "assert len(store.list_profiles()) >= 3"
+    )
+    assert not loaded & {"cv2", "numba", "mediapipe", "scipy", "av", "torch", "sounddevice", "pyvirtualcam"}

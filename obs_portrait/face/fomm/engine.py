@@ -17,12 +17,9 @@ from numpy.typing import NDArray
 from obs_portrait.errors import CheckpointError, FaceError
 from obs_portrait.face.engine import FaceEngine
 from obs_portrait.face.fomm.budget import Budget, Ladder, Step
-from obs_portrait.face.fomm.follow import Driver
-from obs_portrait.face.fomm.framing import Paste, cut, face_square, whole_square
 from obs_portrait.face.fomm.settings import FommSettings
 from obs_portrait.face.mesh.engine import MeshEngine
 from obs_portrait.face.mesh.settings import MeshSettings
-from obs_portrait.face.mesh.stage import stage
 from obs_portrait.face.settings import FaceSettings
 from obs_portrait.face.types import Canvas, Observation, Portrait
 from obs_portrait.media.types import CameraFrame
@@ -30,6 +27,8 @@ from obs_portrait.media.types import CameraFrame
 if TYPE_CHECKING:
     import torch
 
+    from obs_portrait.face.fomm.follow import Driver
+    from obs_portrait.face.fomm.framing import Paste
     from obs_portrait.face.fomm.live import Live
 
 __all__ = ["FommEngine", "find_checkpoint"]
@@ -61,6 +60,8 @@ class FommEngine(FaceEngine):
         self._live: Live | None = None
         self._cheap: Live | None = None
         self._mesh: MeshEngine | None = None
+        self._driver: Driver
+        self._paste: Paste
         self._last: Picture | None = None
         self._turn = 0
         self.stage_ns: dict[str, int] = {}
@@ -77,8 +78,11 @@ class FommEngine(FaceEngine):
         if not isinstance(settings, FommSettings):
             settings = FommSettings(**{**settings.model_dump(), "engine": "fomm"})
         from obs_portrait.face.fomm.device import choose_device, choose_dtype
+        from obs_portrait.face.fomm.follow import Driver
+        from obs_portrait.face.fomm.framing import Paste, cut, face_square, whole_square
         from obs_portrait.face.fomm.live import Live
         from obs_portrait.face.fomm.networks import shared
+        from obs_portrait.face.mesh.stage import stage
 
         base, landmarks = stage(portrait, settings, canvas)
         follows = settings.crop == "auto"
