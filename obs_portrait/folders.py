@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 from typing import Final
 
-__all__ = ["CONFIG_VARIABLE", "WEIGHTS_VARIABLE", "config_dir", "weights_dir"]
+__all__ = ["CONFIG_VARIABLE", "WEIGHTS_VARIABLE", "config_dir", "logs_dir", "weights_dir", "write_whole"]
 
 CONFIG_VARIABLE: Final = "OBS_PORTRAIT_CONFIG_DIR"
 """Environment variable that moves the config folder (tests, a portable installation)."""
@@ -23,6 +25,15 @@ def config_dir() -> Path:
     return Path(platformdirs.user_config_dir("obs-portrait", appauthor=False))
 
 
+def logs_dir() -> Path:
+    """The folder of the daemon's log files; it need not exist. Beside the settings where those were moved."""
+    if chosen := os.environ.get(CONFIG_VARIABLE):
+        return Path(chosen) / "logs"
+    import platformdirs
+
+    return Path(platformdirs.user_log_dir("obs-portrait", appauthor=False))
+
+
 def weights_dir() -> Path:
     """The folder of downloaded weights; it need not exist. They are data, not settings: gigabytes do not belong into a
     folder that is synchronised between machines."""
@@ -31,3 +42,20 @@ def weights_dir() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_dir("obs-portrait", appauthor=False)) / "weights"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a UTF-8 text file as a whole or not at all: whoever reads it meanwhile has the old one. Makes its folder.
+
+    Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}", suffix=path.suffix)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
+            out.write(text)
+        Path(part).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(part).unlink()
+        raise

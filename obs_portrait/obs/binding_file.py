@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,6 +12,7 @@ from pydantic import ValidationError
 from tomlkit.items import AoT
 
 from obs_portrait.errors import ProfileError
+from obs_portrait.folders import write_whole
 from obs_portrait.obs.bindings import LEAVE, Bindings, Rule
 from obs_portrait.persona import store
 from obs_portrait.persona.problems import decode, meant
@@ -178,16 +176,7 @@ class BindingFile:
 
     def _write(self, text: str) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, part = tempfile.mkstemp(dir=self.path.parent, prefix=".bindings", suffix=".toml")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
-                    out.write(text)
-                Path(part).replace(self.path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    Path(part).unlink()
-                raise
+            write_whole(self.path, text)
         except OSError as error:
             raise ProfileError(f"{self.path}: cannot be written ({error.strerror or error}).") from None
 
