@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "CheckpointError",
     "ControlError",
+    "DesktopError",
     "FaceError",
     "LeakError",
     "MediaError",
@@ -72,6 +73,10 @@ class ControlError(PortraitError):
     def __init__(self, message: str, status: int | None = None) -> None:
         self.status = status
         super().__init__(message)
+
+
+class DesktopError(PortraitError):
+    """The desktop (tray, hotkeys, notices, start at login) does not do what it was asked for."""
 
 
 class LeakError(PortraitError):

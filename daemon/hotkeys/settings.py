@@ -12,6 +12,8 @@ __all__ = ["HotkeySettings", "Key"]
 
 
 def _one_spelling(text: str) -> str:
+    if not text:
+        return text
     try:
         return str(Chord.parse(text))
     except ValueError as error:
@@ -19,7 +21,7 @@ def _one_spelling(text: str) -> str:
 
 
 Key = Annotated[str, Field(max_length=60), AfterValidator(_one_spelling)]
-"""A chord as text, kept in its one spelling: "Control+Alt+P" becomes "ctrl+alt+p"."""
+"""A chord as text, kept in its one spelling: "Control+Alt+P" becomes "ctrl+alt+p". "" is no key."""
 
 _Name = Annotated[str, Field(min_length=1, max_length=60)]
 
@@ -32,7 +34,7 @@ class HotkeySettings(BaseModel):
     enabled: bool = True
     """False: no key is listened for; OBS's own hotkeys and the command line work on."""
     panic: Key | None = "ctrl+alt+p"
-    """Card and silence. Pressing it again changes nothing: nobody ends a panic by accident."""
+    """Card and silence. Pressing it again changes nothing: nobody ends a panic by accident. "" takes the key away."""
     end_panic: Key | None = None
     calibrate: Key | None = None
     search: Key | None = None
