@@ -8,7 +8,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from daemon.control.stage import Binding, ClipAction, ClipResult, Persona, Stage, Status
+from daemon.control.stage import (
+    Binding,
+    ClipAction,
+    ClipResult,
+    History,
+    Persona,
+    SettingsView,
+    Stage,
+    Status,
+)
 from obs_portrait import __version__
 
 __all__ = ["OPERATIONS", "Operation"]
@@ -30,6 +39,18 @@ class _Switch(_Body):
 
 class _Panic(_Body):
     on: bool = True
+
+
+class _Switched(_Body):
+    on: bool
+
+
+class _Hold(_Body):
+    persona: str | None = Field(max_length=300)
+
+
+class _Settings(_Body):
+    settings: dict[str, dict[str, Any] | None]
 
 
 class _Clip(_Body):
@@ -126,6 +147,29 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/v1/panic", "Card and silence at once, or back to the persona.",
         _done(lambda stage, body: stage.panic(body.on)), Done, _Panic, urgent=True,
+    ),
+    Operation(
+        "POST", "/v1/off", "Close camera and microphone and show the card, or be back.",
+        _done(lambda stage, body: stage.off(body.on)), Done, _Switched,
+    ),
+    Operation(
+        "POST", "/v1/face", "The persona moves, or stands still.",
+        _done(lambda stage, body: stage.face(body.on)), Done, _Switched,
+    ),
+    Operation(
+        "POST", "/v1/voice", "The persona is heard, or silent.",
+        _done(lambda stage, body: stage.voice(body.on)), Done, _Switched,
+    ),
+    Operation(
+        "POST", "/v1/hold", "Become a persona for a while; null goes back.",
+        _done(lambda stage, body: stage.hold(body.persona)), Done, _Hold,
+    ),
+    Operation("POST", "/v1/quit", "End the daemon.", _done(lambda stage, body: stage.quit()), Done, _Nothing),
+    Operation("GET", "/v1/history", "The last minutes in figures.", lambda stage, body: stage.history(), History),
+    Operation("GET", "/v1/settings", "The settings in force.", lambda stage, body: stage.settings(), SettingsView),
+    Operation(
+        "PUT", "/v1/settings", "Change settings; null takes one out.",
+        _done(lambda stage, body: stage.change_settings(body.settings)), Done, _Settings,
     ),
     Operation(
         "POST", "/v1/clip", "Save, start, stop or tell of a clip.",

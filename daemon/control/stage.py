@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from typing_extensions import (
     TypedDict,
 )  # pydantic reads these shapes for the OpenAPI schema; before 3.12 it needs these
 
 __all__ = [
-    "Binding", "ClipAction", "ClipResult", "Latency", "ObsState", "Persona", "Reference", "Stage", "Status",
+    "Binding", "ClipAction", "ClipResult", "Hint", "History", "Latency", "ObsState", "Persona", "Quality", "Reference",
+    "SettingsView", "Stage", "StageTimes", "Status", "Voice",
 ]  # fmt: skip
 
 ClipAction = Literal["save", "start", "stop", "last"]
@@ -68,10 +69,62 @@ class Reference(TypedDict):
     best: float
 
 
+class StageTimes(TypedDict):
+    """Medians of the picture's stages in ms."""
+
+    track: float
+    render: float
+
+
+class Voice(TypedDict, total=False):
+    """The voice meter: peaks in dBFS, median pitch in Hz, of what goes in and of what comes out; None: silence."""
+
+    in_db: float | None
+    out_db: float | None
+    pitch_hz: float | None
+    pitch_out_hz: float | None
+
+
+class Quality(TypedDict):
+    """How fit the driver's face is as a reference now: 0 to 1, and what to do about it."""
+
+    score: float
+    advice: str | None
+
+
+class Hint(TypedDict):
+    """Something that is wrong, and what to do."""
+
+    text: str
+    fix: str | None
+
+
+class History(TypedDict):
+    """Figures over time, newest last, one every `step_s` seconds; None where unknown.
+
+    series: fps, picture_ms, voice_ms, skew_ms, dropped and late_blocks (in that step), cpu_percent (of one core, all
+    processes together), memory_mb.
+    """
+
+    step_s: float
+    series: dict[str, list[float | None]]
+
+
+class SettingsView(TypedDict):
+    """settings.toml as it is in force, its JSON schema, and where it is. problem: why the file is not in force."""
+
+    settings: dict[str, Any]
+    schema: dict[str, Any]
+    path: str
+    problem: str | None
+
+
 class Status(TypedDict, total=False):
     """What a streamer wants to know at a glance. Everything but `running`, `state` and `persona` may be left out.
 
-    state: "live", "hold", "portrait", "card", "revealed", "waiting", "source lost", "starting", … (`LiveStatus.state`).
+    off: the persona rests, camera and microphone are closed. face_on: False: its portrait stands still. voice_on:
+    False: it is silent. state: "off", "live", "hold", "portrait", "card", "revealed", "waiting", "source lost",
+    "starting", … (`LiveStatus.state`).
     persona: the one on stage. panic: card and silence are held until it is taken back. prepared: personas that can be
     switched to at once. fps: new persona frames a second. dropped: camera frames left out so far. late_blocks: blocks
     of sound that came late so far. restarts: of the media processes so far. problems: sentences that hold now, the
@@ -82,13 +135,20 @@ class Status(TypedDict, total=False):
     state: str
     persona: str
     panic: bool
+    off: bool
+    face_on: bool
+    voice_on: bool
     prepared: list[str]
     fps: float
     latency: Latency
+    stage_ms: StageTimes
+    voice: Voice | None
+    quality: Quality | None
     dropped: int
     late_blocks: int
     restarts: int
     problems: list[str]
+    hints: list[Hint]
     reference: Reference | None
     obs: ObsState
     last_clip: str | None
@@ -135,6 +195,39 @@ class Stage(Protocol):
 
     def panic(self, on: bool) -> None:
         """Card and silence within a frame, the source in OBS hidden; or back to the persona. Never waits for OBS."""
+        ...
+
+    def off(self, on: bool) -> None:
+        """The persona rests: camera and microphone are closed, the card is shown; or it is back."""
+        ...
+
+    def face(self, on: bool) -> None:
+        """False: the persona's still portrait is shown, the camera is not looked at."""
+        ...
+
+    def voice(self, on: bool) -> None:
+        """False: silence."""
+        ...
+
+    def hold(self, name: str | None) -> None:
+        """Becomes a persona for as long as something is held; None: back to the one before, if nobody else has come."""
+        ...
+
+    def quit(self) -> None:
+        """Ends the daemon in order. Returns at once."""
+        ...
+
+    def history(self) -> History:
+        """The last three minutes in figures."""
+        ...
+
+    def settings(self) -> SettingsView:
+        """The settings in force."""
+        ...
+
+    def change_settings(self, part: dict[str, Any]) -> None:
+        """Changes settings.toml, keeping what is written around; None takes a key out. Takes effect at once where that
+        can be, else at the next start."""
         ...
 
     def clip(self, action: ClipAction) -> ClipResult:

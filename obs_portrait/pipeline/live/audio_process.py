@@ -91,7 +91,12 @@ class _AudioProcess:
         from obs_portrait.pipeline.voice_pipeline import VoicePipeline
 
         for persona in self._plan.personas:
-            self._voices[persona.name] = self._prepare(persona)
+            try:
+                self._voices[persona.name] = self._prepare(persona)
+            except PortraitError as error:
+                if persona.name == self._plan.stage:
+                    raise
+                self._link.send(Prepared(persona.name, str(error)))  # the show goes on without
         first = self._voices[self._plan.stage]
         voices = [first, *(voice for voice in self._voices.values() if voice is not first)]
         trial = VoicePipeline(voices)

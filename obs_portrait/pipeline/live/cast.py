@@ -41,6 +41,7 @@ class Cast:
         self._carried_out = dict.fromkeys(paths, 0)
         self._number = 0
         self._pending: tuple[str, int] | None = None
+        self._old: dict[str, Any] = {}  # personas as they were before an edit that is being prepared
 
     def plan(self, path: str) -> tuple[Any, ...]:
         """The personas that a process which is about to start prepares first of all."""
@@ -68,6 +69,19 @@ class Cast:
         for path in self._knows:
             self._ask(path, persona.name)
 
+    def renew(self, persona: Any, number: int) -> None:
+        """A persona that the session has was edited. Both processes prepare it again; it plays on as it was until they
+        have, and if they cannot. `number` is for the order that puts it on stage anew, if it is there."""
+        if persona.name not in self.personas:
+            return
+        self._old.setdefault(persona.name, self.personas[persona.name])
+        self.personas[persona.name] = persona
+        for path, known in self._knows.items():
+            known.discard(persona.name)
+            self._ask(path, persona.name)
+        if self.wanted == persona.name:
+            self._pending = (persona.name, number)
+
     def _ask(self, path: str, name: str) -> None:
         persona = self.personas[name]
         self._send(path, Prepare(name, persona if path == VIDEO else Voice(name, persona.voice)))
@@ -76,6 +90,16 @@ class Cast:
         """A process has answered."""
         if problem is None:
             self._knows[path].add(name)
+            if all(name in known for known in self._knows.values()):
+                self._old.pop(name, None)
+        elif name in self._old:  # an edit that cannot be played; one process may have taken it up already
+            self.personas[name] = self._old.pop(name)
+            for other in self._knows:
+                if other != path:
+                    self._ask(other, name)
+            self._knows[path].add(name)
+            if self.stage == name:
+                self._pending = None  # there it plays on as it was
         else:
             self.personas.pop(name, None)
             if self._pending is not None and self._pending[0] == name:

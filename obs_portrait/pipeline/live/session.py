@@ -137,6 +137,8 @@ class LiveSession:
         Raises `PipelineError` with the first problem if that fails, `MediaError` if the port of the stream to OBS is
         taken; everything is stopped then.
         """
+        if self._stop_asked:
+            raise PipelineError("The show was ended before it began.")
         if self.stream_port is not None:
             from obs_portrait.media.sinks.obs_stream.server import listen
 
@@ -144,9 +146,12 @@ class LiveSession:
         self._thread.start()
         wanted = {keeper.name for keeper in self._keepers()}
         with self._changed:
-            fine = self._changed.wait_for(lambda: self._on_air >= wanted or self._done, timeout)
-        if self._error is not None or not fine:
+            fine = self._changed.wait_for(lambda: self._on_air >= wanted or self._done or self._stop_asked, timeout)
+        abandoned = self._stop_asked
+        if self._error is not None or not fine or abandoned:
             self.stop()
+            if abandoned and self._error is None:
+                raise PipelineError("The show was ended before it began.")
             raise PipelineError(self._error or f"The media processes were not ready after {timeout:.0f} s.")
 
     def switch(self, persona: Any, timeout: float | None = None) -> None:
@@ -183,6 +188,17 @@ class LiveSession:
             profile = load(persona)
             self._problems.pop(f"persona {profile.name}", None)
             self._order(lambda: self._cast.add(profile))
+
+    def profile(self, name: str) -> Any:
+        """The profile of a persona of this session as it plays; None if there is none of that name."""
+        return self._cast.personas.get(name)
+
+    def renew(self, persona: Any) -> None:
+        """Plays on with an edited profile of the same name, as soon as it is prepared. If it cannot be, the persona
+        stays as it was and a notice says why."""
+        number = next(self._numbers)
+        self._problems.pop(f"persona {persona.name}", None)
+        self._order(lambda: self._cast.renew(persona, number))
 
     def use(self, what: Literal["camera", "microphone"], source: Any) -> None:
         """Takes another camera or microphone, without a gap in what goes out: stand-ins and silence until it delivers.
@@ -263,6 +279,13 @@ class LiveSession:
                     return False
                 self._changed.wait(left)  # short waits, so that Ctrl-C is heard at once on Windows too
         return True
+
+    def abandon(self) -> None:
+        """Ends a `start` that still waits, in another thread, with a `PipelineError`; and the show, if it is on."""
+        self._stop_asked = True
+        with self._changed:
+            self._changed.notify_all()
+        self._order(lambda: None)
 
     @property
     def error(self) -> str | None:

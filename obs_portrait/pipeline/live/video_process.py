@@ -113,7 +113,12 @@ class _VideoProcess:
 
         cv2.setNumThreads(1)
         for persona in self._plan.personas:
-            self._faces[persona.name] = self._prepare(persona)
+            try:
+                self._faces[persona.name] = self._prepare(persona)
+            except PortraitError as error:
+                if persona.name == self._plan.stage:
+                    raise
+                self._link.send(Prepared(persona.name, str(error)))  # the show goes on without
         make_tracker = self._options.makers.tracker or _warm_tracker
         first = self._faces[self._plan.stage]
         self._pipeline = FacePipeline(first, make_tracker, background=True)
@@ -285,9 +290,10 @@ class _VideoProcess:
 
     def _follow_cue(self, captured_ns: int) -> None:
         name, _, _ = self._cues.at(captured_ns)
-        if name != self._stand_ins.look.name:
-            with self._lock:
-                self._stand_ins.switch(self._faces[name].look)
+        with self._lock:
+            look = self._faces[name].look
+        if look is not self._stand_ins.look:
+            self._stand_ins.switch(look)
 
     # ---- devices -------------------------------------------------------------------------------------------------
 

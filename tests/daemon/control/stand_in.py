@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from daemon.control.stage import Binding, ClipAction, ClipResult, Persona, Status
+from daemon.control.stage import Binding, ClipAction, ClipResult, History, Persona, SettingsView, Status
+from daemon.settings import Settings
 from obs_portrait.errors import ObsError, ProfileError
 
 __all__ = ["StageStandIn"]
@@ -76,6 +77,36 @@ class StageStandIn:
     def panic(self, on: bool) -> None:
         self.asked.append(("panic", on))
         self.in_panic = on
+
+    def off(self, on: bool) -> None:
+        self._note("off", on)
+
+    def face(self, on: bool) -> None:
+        self._note("face", on)
+
+    def voice(self, on: bool) -> None:
+        self._note("voice", on)
+
+    def hold(self, name: str | None) -> None:
+        self._note("hold", name)
+
+    def quit(self) -> None:
+        self._note("quit")
+
+    def history(self) -> History:
+        self._wait()
+        return {"step_s": 1.0, "series": {"fps": [None, 29.8], "picture_ms": [None, 41.0]}}
+
+    def settings(self) -> SettingsView:
+        self._wait()
+        settings = Settings().model_dump(mode="json")
+        return {
+            "settings": settings, "schema": Settings.model_json_schema(), "path": "/config/settings.toml",
+            "problem": None,
+        }  # fmt: skip
+
+    def change_settings(self, part: dict[str, Any]) -> None:
+        self._note("settings", part)
 
     def clip(self, action: ClipAction) -> ClipResult:
         self._note("clip", action)

@@ -18,7 +18,7 @@ def test_every_operation_is_documented_and_nothing_else() -> None:
 def test_the_example_bodies_are_accepted() -> None:
     bodies = {row.path: row.body for row in OPERATIONS if row.body is not None}
     examples = re.findall(r"^\| `(?:POST|PUT) (/v1[a-z/]*)` \| `(\{.*?\})`", DOCS.read_text("utf-8"), re.MULTILINE)
-    assert len(examples) == 4
+    assert len(examples) >= 4
     for path, example in examples:
         model = bodies[path]
         assert model is not None

@@ -1,0 +1,123 @@
+"""The personas as the daemon knows them: the list for menus and pages, and profiles that are edited while they play."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from daemon.control.stage import Persona
+from obs_portrait.errors import PortraitError
+from obs_portrait.persona import store
+from obs_portrait.persona.profile import Profile, load
+
+__all__ = ["Session", "Troupe"]
+
+_FRESH_S: Final = 2.0
+"""For so long the list of installed profiles is believed."""
+
+_Print = tuple[tuple[str, int, int], ...]
+
+
+class Session(Protocol):
+    """What is needed of a live session."""
+
+    @property
+    def personas(self) -> list[str]:
+        """Names in the order of their keys."""
+
+    @property
+    def persona(self) -> str:
+        """The one on stage, or about to be."""
+
+    def profile(self, name: str) -> Profile | None:
+        """As it plays."""
+
+    def renew(self, persona: Profile) -> None:
+        """Plays on with the profile as it is now."""
+
+
+class Troupe:
+    """`rows` for whoever lists personas; `look`, called once a second or so, gives the session what was edited.
+
+    A bad edit keeps the persona as it plays and says why. note(about, text, problem): one sentence for the user.
+    """
+
+    def __init__(self, session: Session, note: Callable[[str, str, bool], None]) -> None:
+        self._session, self._note = session, note
+        self._lock = threading.Lock()
+        self._listed: tuple[float, list[store.Listing]] = (float("-inf"), [])
+        self._plays: dict[str, _Print] = {}  # files as they are on stage
+        self._edited: dict[str, _Print] = {}  # files as the last look found them, if other than that
+        self._broken: set[str] = set()
+
+    # ---- the list ------------------------------------------------------------------------------------------------
+
+    def rows(self) -> list[Persona]:
+        """Those of the session first, in the order of their keys, then all others that are installed."""
+        ready, on_stage = self._session.personas, self._session.persona
+        found = {one.name: one for one in self._installed()}
+        names = [*ready, *(name for name in found if name not in ready)]
+        return [_row(name, found.get(name), ready=name in ready, on_stage=name == on_stage) for name in names]
+
+    def _installed(self) -> list[store.Listing]:
+        with self._lock:
+            stamp, listings = self._listed
+            if time.monotonic() - stamp >= _FRESH_S:
+                listings = store.list_profiles()
+                self._listed = (time.monotonic(), listings)
+            return listings
+
+    # ---- edits ---------------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Looks whether a persona of the session was edited. An edit counts when two looks have found the same: a file
+        that is just being written is not yet one. Never raises."""
+        for name in self._session.personas:
+            profile = self._session.profile(name)
+            if not isinstance(profile, Profile):
+                continue
+            now = _print(profile.folder)
+            if now == self._plays.setdefault(name, now):
+                self._edited.pop(name, None)
+            elif self._edited.get(name) != now:
+                self._edited[name] = now
+            else:
+                self._plays[name] = now
+                self._reload(name, profile)
+
+    def _reload(self, name: str, before: Profile) -> None:
+        try:
+            profile = load(before.folder).model_copy(update={"name": name})
+        except PortraitError as error:
+            self._broken.add(name)
+            self._note(f"profile {name}", f"{error}\n'{name}' plays on as it was before the edit.", True)
+            return
+        if name in self._broken or profile != before:
+            self._broken.discard(name)
+            self._note(f"profile {name}", f"'{name}' was edited; it is prepared anew.", False)
+        self._session.renew(profile)
+
+
+def _row(name: str, one: store.Listing | None, *, ready: bool, on_stage: bool) -> Persona:
+    profile = one.profile if one is not None else None
+    problem = one.problem if one is not None else None
+    return Persona(
+        name=name,
+        description=profile.description if profile is not None else "",
+        ready=ready,
+        on_stage=on_stage,
+        hotkey=profile.obs.hotkey if profile is not None else None,
+        problem=str(problem).splitlines()[0] if problem is not None else None,
+    )
+
+
+def _print(folder: Path) -> _Print:
+    """Names, times and sizes of a profile's files; empty where they cannot be read."""
+    try:
+        found = [(path.name, path.stat()) for path in folder.iterdir() if path.is_file()]
+    except OSError:
+        return ()
+    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in found))
