@@ -1,0 +1,117 @@
+"""The tray's own process: shows what it is told on its input and says on its output what was chosen. One line of JSON
+each. It holds no state of the daemon, so that a crash of the desktop's libraries costs an icon and nothing else.
+
+In: {"mood": …, "count": …, "title": …, "entries": […]}. Out: {"chosen": action}, {"shown": true},
+{"unavailable": sentence} before it ends where no tray is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, TextIO
+
+__all__ = ["main"]
+
+
+class _Shown:
+    """The icon, and the wires to the daemon."""
+
+    def __init__(self, out: TextIO) -> None:
+        import pystray
+
+        self._out = out
+        self._lock = threading.Lock()
+        self._pystray = pystray
+        self._view: dict[str, Any] = {}
+        self.icon = pystray.Icon("obs-portrait", title="OBS Portrait")
+
+    def show(self, view: dict[str, Any]) -> None:
+        """Draws what is other than before."""
+        from daemon.tray.drawing import Mood, draw
+
+        before, self._view = self._view, view
+        if (before.get("mood"), before.get("count")) != (view["mood"], view["count"]):
+            self.icon.icon = draw(Mood(view["mood"]), count=view["count"])
+        if before.get("entries") != view["entries"]:
+            self.icon.menu = self._pystray.Menu(*(self._item(entry) for entry in view["entries"]))
+        self.icon.title = view["title"]
+        if not self.icon.visible:
+            self.icon.visible = True
+            self.tell({"shown": True})
+
+    def _item(self, entry: dict[str, Any]) -> Any:
+        if entry["text"] == "-":
+            return self._pystray.Menu.SEPARATOR
+        if entry["children"]:
+            return self._pystray.MenuItem(
+                entry["text"], self._pystray.Menu(*(self._item(child) for child in entry["children"]))
+            )
+        checked = entry["checked"]
+        return self._pystray.MenuItem(
+            entry["text"],
+            self._chosen(entry["action"]),
+            checked=None if checked is None else lambda item: checked,
+            radio=entry["radio"],
+            default=entry["default"],
+            enabled=entry["action"] is not None,
+        )
+
+    def _chosen(self, action: str | None) -> Callable[[], None]:
+        def chosen() -> None:
+            self.tell({"chosen": action})
+
+        return chosen
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """To the daemon; if it is gone, so are we."""
+        with self._lock:
+            try:
+                self._out.write(json.dumps(message) + "\n")
+                self._out.flush()
+            except (OSError, ValueError):
+                os._exit(0)
+
+    def listen(self, orders: TextIO) -> None:
+        """Until the daemon closes the line, by order or by its death."""
+        try:
+            for line in orders:
+                self.show(json.loads(line))
+        finally:
+            self.icon.stop()
+
+
+def main() -> None:
+    """Runs until standard input ends."""
+    import warnings
+
+    warnings.simplefilter("ignore")  # of libraries that are not ours; nobody reads them here
+    # What libraries print must not get between the lines of JSON.
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    if sys.platform not in ("win32", "darwin"):
+        from daemon.tray.availability import look
+
+        found = look()
+        if not found:
+            out.write(json.dumps({"unavailable": found.sentence}) + "\n")
+            out.flush()
+            return
+        os.environ["PYSTRAY_BACKEND"] = str(found.backend)
+    if sys.platform == "darwin":
+        from AppKit import NSApplication
+
+        NSApplication.sharedApplication().setActivationPolicy_(1)  # an accessory: no icon in the dock
+    shown = _Shown(out)
+
+    def begin(icon: Any) -> None:
+        threading.Thread(target=shown.listen, args=(sys.stdin,), name="orders", daemon=True).start()
+
+    shown.icon.run(begin)
+
+
+if __name__ == "__main__":
+    main()
