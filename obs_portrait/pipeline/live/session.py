@@ -19,7 +19,7 @@ from obs_portrait.face.types import Observation
 from obs_portrait.media.sinks.obs_stream import parse_spec
 from obs_portrait.media.sinks.obs_stream.voice import VoiceRing
 from obs_portrait.pipeline.clock import now_ns
-from obs_portrait.pipeline.live import audio_process, recording, video_process
+from obs_portrait.pipeline.live import audio_process, card_process, recording, video_process
 from obs_portrait.pipeline.live.balance import Balance
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.cast import Cast, load
@@ -57,6 +57,8 @@ _START_LEAD_NS = 50_000_000
 _FILE_LEAD_NS = 600_000_000
 """A file and the performance take a moment to open; their first frames should not be late."""
 _STOP_S = 8.0
+_ASLEEP_NS = 1_000_000_000
+"""If this thread was away for longer, everybody was: the machine slept, or the whole group of processes was stopped."""
 
 
 class LiveSession:
@@ -315,9 +317,17 @@ class LiveSession:
     # ---- the supervisor's thread ---------------------------------------------------------------------------------
 
     def _switch(self, name: str, number: int) -> None:
+        self._recover()
         self._cast.switch(name, number)
         if self._asked is not None and self._asked[0] == number:
             self._asked = None
+
+    def _recover(self) -> None:
+        """Somebody wants a persona: what was given up is tried again."""
+        for keeper in self._keepers():
+            if keeper.recover():
+                self._ended.discard(keeper.name)
+                self._tell(Notice("card", f"The {keeper.name} process is tried again.", problem=False))
 
     def _carried_out(self, number: int, timeout: float) -> bool:
         with self._changed:
@@ -342,6 +352,7 @@ class LiveSession:
         self._shut_down()
 
     def _attend(self) -> None:
+        self._looked_ns = now_ns()
         while not self._stop_asked and not self._done:
             handles: list[Any] = [self._wake_in]
             for keeper in self._keepers():
@@ -355,6 +366,10 @@ class LiveSession:
         with contextlib.suppress(queue.Empty):
             while True:
                 self._orders.get_nowait()()
+        if now_ns() - self._looked_ns > _ASLEEP_NS:
+            for keeper in self._keepers():
+                keeper.excuse()
+        self._looked_ns = now_ns()
         for keeper in self._keepers():
             for message in keeper.receive():
                 self._heard(keeper, message)
@@ -408,7 +423,10 @@ class LiveSession:
             self._on_air.discard(keeper.name)
             self._cast.fell(keeper.name)
             self._balance.forget()
-            if keeper.phase is Phase.FAILED and (keeper is self._video or not self._epoch):
+            if keeper.phase is Phase.FAILED and keeper is self._video and self._epoch and not keeper.stands_in:
+                keeper.stand_in(card_process.body)
+                self._tell(Notice("card", f"{said} The card is held; choose a persona to try again."))
+            elif keeper.phase is Phase.FAILED and (keeper is self._video or not self._epoch):
                 self._error, self._done = said, True
             elif keeper.phase is Phase.FAILED:
                 self._ended.add(keeper.name)

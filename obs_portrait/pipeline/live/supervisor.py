@@ -75,7 +75,10 @@ class Keeper:
         rehearsal_s: float = 180.0,
     ) -> None:
         self.name, self.board = name, board
-        self._body, self._plan = body, plan
+        self._body, self._usual, self._plan = body, body, plan
+        self._excused_ns = 0
+        self.stands_in = False
+        """Whether what runs is a stand-in for a process that was given up."""
         self._policy = policy or RestartPolicy()
         self._silent_ns, self._hung_ns = round(silent_s * _SECOND), round(hung_s * _SECOND)
         self._rehearsal_ns = round(rehearsal_s * _SECOND)
@@ -91,6 +94,27 @@ class Keeper:
         self.problem: str | None = None
         """One sentence: why the process is down, or why the keeper gave up."""
         self.final: Stopped | None = None
+
+    def stand_in(self, body: Body) -> None:
+        """Given up: from now on this body runs in the place of the usual one, until `recover`."""
+        self._body, self._policy = body, RestartPolicy()
+        self._again_at = now_ns()
+        self.phase = Phase.PAUSING
+        self.stands_in = True
+
+    def recover(self) -> bool:
+        """What was given up is tried again, in the place of its stand-in if it has one; False if nothing was."""
+        if not self.stands_in and self.phase is not Phase.FAILED:
+            return False
+        self._body, self._policy, self.stands_in = self._usual, RestartPolicy(), False
+        self._reap(0.0)
+        self._again_at = now_ns()
+        self.phase = Phase.PAUSING
+        return True
+
+    def excuse(self) -> None:
+        """The machine slept, or we did: what looks like silence until now is none."""
+        self._excused_ns = now_ns()
 
     @property
     def pid(self) -> int | None:
@@ -159,12 +183,12 @@ class Keeper:
         if not self._process.is_alive():
             self.receive()
             return self._died(self._why or _exit_reason(self._process.exitcode), now)
-        silent = now - max(self.board.get("beat_ns"), self._since)
+        silent = now - max(self.board.get("beat_ns"), self._since, self._excused_ns)
         busy = self.board.get("busy_since_ns")
         running = self.phase is Phase.RUNNING
         if silent > (self._silent_ns if running else self._rehearsal_ns):
             return self._died(f"gave no sign of life for {silent / 1e9:.0f} s", now)
-        if running and busy and now - busy > self._hung_ns:
+        if running and busy and now - max(busy, self._excused_ns) > self._hung_ns:
             return self._died(f"hung for {(now - busy) / 1e9:.0f} s", now)
         if not running and now - self._since > self._rehearsal_ns:
             return self._died(f"was not ready after {self._rehearsal_ns / 1e9:.0f} s", now)

@@ -42,6 +42,7 @@ from obs_portrait.pipeline.live.messages import (
 )
 from obs_portrait.pipeline.live.options import VideoPlan
 from obs_portrait.pipeline.live.policy import REST_S
+from obs_portrait.pipeline.live.sinks import open_sinks
 from obs_portrait.pipeline.live.status import STATES
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class _VideoProcess:
             self._desk.calibrate()
         else:
             self._pipeline.set_reference(self._plan.reference)
-        sinks = self._open_sinks()
+        sinks = open_sinks(self._plan, self._epoch, self._window)
         self._pacer = Pacer(
             sinks,
             self._options.rate,
@@ -312,39 +313,6 @@ class _VideoProcess:
             if self._plan.first:
                 raise
         return source
-
-    def _open_sinks(self) -> list[VideoSink]:
-        sinks: list[VideoSink] = []
-        try:
-            for spec in self._options.sinks:
-                sink = self._window() if spec == "window" else self._obs_stream(spec) or devices.video_sink(spec)
-                sink.open(self._canvas.width, self._canvas.height, self._options.rate)
-                sinks.append(sink)
-            if self._plan.part is not None:
-                from obs_portrait.pipeline.live.parts import VideoPart
-
-                sinks.append(VideoPart(self._plan.part, self._epoch))
-                sinks[-1].open(self._canvas.width, self._canvas.height, self._options.rate)
-        except BaseException:
-            for sink in sinks:
-                sink.close()
-            raise
-        return sinks
-
-    def _obs_stream(self, spec: object) -> VideoSink | None:
-        from obs_portrait.media.sinks.obs_stream import parse_spec
-
-        port = parse_spec(spec) if isinstance(spec, str) else None
-        if port is None:
-            return None
-        from obs_portrait.media.sinks.obs_stream.sink import ObsStreamSink
-
-        control = self._plan.control
-
-        def period() -> float:
-            return control.get("obs_period_ns") / 1e9 or 1 / 60
-
-        return ObsStreamSink(port, self._plan.voice, period, self._plan.listener)
 
     def _window(self) -> VideoSink:
         from obs_portrait.pipeline.live.window import PreviewWindow
