@@ -61,9 +61,9 @@ class App(Stage):
         self._tell = on_notice or (lambda notice: None)
         self.session = LiveSession(options, self._heard)
         self.settings_file = settings or SettingsFile()
-        self._troupe = Troupe(self.session, self._note)
+        self._troupe = Troupe(self.session, self.note)
         self._vitals = Vitals(
-            self.session.status, self._pids, lambda: self.settings_file.now.alarm, self._note, self._step
+            self.session.status, self._pids, lambda: self.settings_file.now.alarm, self.note, self._step
         )
         self._obs: ObsSide | None = None
         self._control: ControlServer | None = None
@@ -92,13 +92,13 @@ class App(Stage):
                 self._control = ControlServer(self, port=self._doors.port, yielding=True)
                 self._control.start()
                 if self._control.moved is not None:
-                    self._note("page", self._control.moved, True)
-            self.settings_file.on_problem = lambda text: self._note(
+                    self.note("page", self._control.moved, True)
+            self.settings_file.on_problem = lambda text: self.note(
                 "settings", text or "settings.toml is fine.", bool(text)
             )
             self.settings_file.on_change = self._settings_changed
             if self.settings_file.problem is not None:
-                self._note("settings", self.settings_file.problem, True)
+                self.note("settings", self.settings_file.problem, True)
             if background:
                 self._opening = threading.Thread(target=self._open_aside, name="opening", daemon=True)
                 self._opening.start()
@@ -114,7 +114,7 @@ class App(Stage):
         if self._doors.obs and not self._quit.is_set():
             from daemon.obs_side import ObsSide
 
-            self._obs = ObsSide(self.session, self._note)
+            self._obs = ObsSide(self.session, self.note)
             self._obs.start()
 
     def _open_aside(self) -> None:
@@ -122,7 +122,7 @@ class App(Stage):
             self._open()
         except PortraitError as error:
             self._error = error
-            self._note("show", str(error), True)
+            self.note("show", str(error), True)
             self._quit.set()
         except Exception as error:
             self._error = PipelineError(f"The show could not begin ({type(error).__name__}: {error}).")
@@ -180,7 +180,7 @@ class App(Stage):
         self._troupe.look()
 
     def _settings_changed(self, settings: Settings) -> None:
-        self._note("settings", "settings.toml was read again.", False)
+        self.note("settings", "settings.toml was read again.", False)
         self.on_settings(settings)
 
     # ---- what is told --------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ class App(Stage):
         if self._control is not None:
             self._control.notify()
 
-    def _note(self, about: str, text: str, problem: bool) -> None:
+    def note(self, about: str, text: str, problem: bool) -> None:
         with self._lock:
             if problem:
                 self._problems[about] = text
@@ -235,6 +235,8 @@ class App(Stage):
             return
         if self._held is None or self._held[0] != name:  # a key repeats while it is down
             before = self.session.persona
+            if self._held is not None and before == self._held[0]:
+                before = self._held[1]  # a second key is held over the first: the way back stays the same
             self.session.switch(name)
             self._held = (name, before)
 
