@@ -1,0 +1,88 @@
+// Requests to the daemon. The cookie goes along by itself; the page key is sent as a header (daemon/control/sessions.py).
+
+import { t } from "./i18n.js";
+import { kept, link } from "./state.js";
+
+const PATIENCE_MS = 8000;
+
+/** The daemon refused, or did not answer (status 0). The message is a sentence to show. */
+export class Refusal extends Error {
+  constructor(status, sentence) {
+    super(sentence);
+    this.status = status;
+  }
+
+  /** Whether this daemon has no such operation: the part that needs it hides itself. */
+  get absent() {
+    return this.status === 404 || this.status === 405 || this.status === 501;
+  }
+}
+
+async function send(method, path, { body, patience = PATIENCE_MS } = {}) {
+  const headers = { "X-Page-Key": kept.get("key") ?? "" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(patience),
+      cache: "no-store",
+      redirect: "error",
+    });
+  } catch {
+    throw new Refusal(0, t("error.silent"));
+  }
+  if (answer.status === 401) link.value = "out";
+  if (!answer.ok) throw new Refusal(answer.status, await sentenceOf(answer));
+  return answer;
+}
+
+async function sentenceOf(answer) {
+  try {
+    const said = await answer.json();
+    if (typeof said.error === "string") return said.error;
+  } catch {
+    // Not ours, or cut off.
+  }
+  return t("error.status", { status: answer.status });
+}
+
+/** One request, and its JSON answer. Raises `Refusal`. */
+export async function call(method, path, body, patience) {
+  const answer = await send(method, path, { body, patience });
+  if (answer.status === 204) return null;
+  try {
+    return await answer.json();
+  } catch {
+    throw new Refusal(0, t("error.silent"));
+  }
+}
+
+export const get = (path) => call("GET", path);
+export const post = (path, body = {}, patience = undefined) => call("POST", path, body, patience);
+export const put = (path, body) => call("PUT", path, body);
+export const remove = (path) => call("DELETE", path);
+
+/** A picture as a Blob, null if there is none now. Raises `Refusal`. */
+export async function picture(path) {
+  const answer = await send("GET", path);
+  if (answer.status === 204) return null;
+  const blob = await answer.blob();
+  return blob.type.startsWith("image/") ? blob : null;
+}
+
+/** Exchanges a one-time code for a session; true if this browser is the first that ever signed in. */
+export async function signIn(code) {
+  const given = await post("/v1/session", { code });
+  kept.set("key", given.key);
+  return given.first === true;
+}
+
+/** Ends the session of this browser. */
+export async function signOut() {
+  await remove("/v1/session");
+  kept.set("key", null);
+  link.value = "out";
+}

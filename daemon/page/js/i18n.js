@@ -1,0 +1,64 @@
+// What the page says, in the reader's language. Every sentence stands in strings/LANGUAGE.json.
+
+import { kept } from "./state.js";
+
+/** Languages that the page speaks, and what each calls itself. */
+export const LANGUAGES = { en: "English", zh: "中文" };
+
+let strings = {};
+let language = "en";
+
+/** Loads the language that was chosen, else the first of the browser's that we speak, else English. */
+export async function loadLanguage() {
+  const wanted = [kept.get("language"), ...navigator.languages].map((tag) => (tag ?? "").toLowerCase().split("-")[0]);
+  language = wanted.find((tag) => Object.hasOwn(LANGUAGES, tag)) ?? "en";
+  const answer = await fetch(`/page/strings/${language}.json`);
+  strings = await answer.json();
+  document.documentElement.lang = language;
+}
+
+export function currentLanguage() {
+  return language;
+}
+
+/** Whether there is such a string. */
+export function has(key) {
+  return Object.hasOwn(strings, key);
+}
+
+/** A string; {name} in it is replaced by what `values` has under that name. */
+export function t(key, values = {}) {
+  const text = strings[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(values, name) ? String(values[name]) : whole));
+}
+
+/** The string of a key, or the text itself where we have none: what the daemon may say one day. */
+export function tOr(key, text) {
+  return has(key) ? t(key) : text;
+}
+
+/** A number as the reader writes it. */
+export function number(value, digits = 0) {
+  return new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+}
+
+/** "1:05", "1:02:03". */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  if (parts[0] === 0) parts.shift();
+  return parts.map((part, at) => (at === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
+}
+
+/** Day and time of an ISO time stamp, or the text itself. */
+export function moment(iso) {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return iso;
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(date);
+}
+
+/** A size of so many bytes. */
+export function bytes(size) {
+  const large = size >= 1e6;
+  return t(large ? "unit.mb" : "unit.kb", { n: number(size / (large ? 1e6 : 1e3), large ? 1 : 0) });
+}

@@ -1,0 +1,72 @@
+// The WebSocket: what changes comes by itself, and a daemon that goes is noticed and found again.
+
+import { call } from "./api.js";
+import { bindings, kept, link, personas, status, trouble } from "./state.js";
+
+const SILENT_MS = 5000; // the status has a clock in it: something comes four times a second
+const FIRST_WAIT_MS = 400;
+const LONGEST_WAIT_MS = 3000;
+
+let socket = null;
+let wait = FIRST_WAIT_MS;
+let lastHeard = 0;
+let timer = null;
+
+/** Connects, and keeps doing so until the page is closed or the session ends. */
+export function connect() {
+  clearTimeout(timer);
+  socket?.close();
+  const made = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/events`);
+  socket = made;
+  made.addEventListener("open", () => made.send(JSON.stringify({ key: kept.get("key") ?? "" })));
+  made.addEventListener("message", (event) => hear(event.data));
+  made.addEventListener("close", (event) => {
+    if (made === socket) ended(event.code);
+  });
+}
+
+function hear(text) {
+  lastHeard = performance.now();
+  wait = FIRST_WAIT_MS;
+  const { event, data } = JSON.parse(text);
+  if (event === "status") {
+    status.value = data;
+    trouble.value = null;
+  } else if (event === "personas") personas.value = data.personas;
+  else if (event === "bindings") bindings.value = data.bindings;
+  else if (event === "problem") trouble.value = data;
+  link.value = "up";
+}
+
+async function ended(code) {
+  socket = null;
+  if (code === 4401) {
+    link.value = "out";
+    return;
+  }
+  try {
+    // A refused handshake looks like a daemon that is gone: a request tells them apart.
+    await call("GET", "/v1", undefined, 3000);
+  } catch (refusal) {
+    if (refusal.status === 401) {
+      link.value = "out";
+      return;
+    }
+    link.value = "gone";
+  }
+  timer = setTimeout(connect, wait * (0.8 + 0.4 * Math.random()));
+  wait = Math.min(wait * 1.6, LONGEST_WAIT_MS);
+}
+
+// A stopped daemon keeps its sockets open and says nothing.
+setInterval(() => {
+  if (link.value === "up" && performance.now() - lastHeard > SILENT_MS && document.visibilityState === "visible") {
+    link.value = "silent";
+  }
+}, 1000);
+
+document.addEventListener("visibilitychange", () => {
+  // Timers of hidden pages sleep: look at once when somebody looks.
+  if (document.visibilityState === "visible") lastHeard = Math.max(lastHeard, performance.now() - SILENT_MS + 1500);
+  if (document.visibilityState === "visible" && link.value === "gone" && socket === null) connect();
+});

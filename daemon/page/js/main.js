@@ -1,0 +1,59 @@
+// The page begins here: language, then sign-in, then the frame with its views.
+
+import { signIn } from "./api.js";
+import { h } from "./dom.js";
+import { frame } from "./frame.js";
+import { loadLanguage } from "./i18n.js";
+import { connect } from "./link.js";
+import { signInView } from "./parts/sign_in.js";
+import { openWizard } from "./parts/wizard.js";
+import { kept, link } from "./state.js";
+
+const CODE = /^#([A-Za-z0-9]{4}-?){3}$/;
+
+/** The one-time code in the address, which is taken out of it at once. */
+function takeCode() {
+  if (!CODE.test(location.hash)) return null;
+  const code = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname);
+  return code;
+}
+
+async function begin() {
+  await loadLanguage();
+  const root = document.getElementById("root");
+  const built = h("div", { class: "app" }, frame());
+  const door = signInView((first) => {
+    link.value = "starting";
+    connect();
+    if (first) openWizard();
+  });
+  root.append(built, door);
+
+  link.watch((now) => {
+    built.hidden = now === "out";
+    door.hidden = now !== "out";
+  });
+
+  // A dock keeps its address with the old code in it: the session counts, the code is for who has none.
+  const code = takeCode();
+  if (kept.get("key") === null && code !== null) {
+    try {
+      const first = await signIn(code);
+      connect();
+      if (first) openWizard();
+    } catch (refusal) {
+      link.value = "out";
+      door.tell(refusal.message);
+    }
+    return;
+  }
+  if (kept.get("key") === null) {
+    link.value = "out";
+    return;
+  }
+  door.spare = code;
+  connect();
+}
+
+begin();

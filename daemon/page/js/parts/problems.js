@@ -1,0 +1,58 @@
+// What is wrong, the gravest first, each with what to do.
+
+import { get } from "../api.js";
+import { card, h, icon, show } from "../dom.js";
+import { t } from "../i18n.js";
+import { status } from "../state.js";
+import { whileSeen } from "../ticker.js";
+
+const LOOK_MS = 4000;
+
+/** A part that shows itself only while something is wrong. */
+export function problemsPart() {
+  const list = h("ul", { class: "problems", "aria-live": "polite" });
+  const element = card(t("problems.title"), { name: "alert", wide: true }, list);
+  const anchor = h("div", { class: "wide problems-anchor" }, element);
+  let told = null;
+  let shown = null;
+
+  const draw = () => {
+    const now = status.value;
+    const problems = told ?? (now?.problems ?? []).map((text) => ({ text, fix: null }));
+    const rows = [...problems.map((row) => ({ ...row, hint: false })), ...(now?.hints ?? []).map((row) => ({ ...row, hint: true }))];
+    const text = JSON.stringify(rows);
+    if (text === shown) return;
+    shown = text;
+    show(element, rows.length > 0);
+    list.replaceChildren(...rows.map(problem));
+  };
+  const leave = status.watch(() => {
+    if (told !== null && (status.value?.problems ?? []).length === 0) told = null; // what is over is not shown on
+    draw();
+  });
+  const looking = whileSeen(anchor, () => LOOK_MS, async () => {
+    try {
+      told = (await get("/v1/problems")).problems;
+    } catch {
+      told = null; // the status names them as well
+    }
+    draw();
+  });
+  return {
+    element: anchor,
+    leave() {
+      leave();
+      looking.stop();
+    },
+  };
+}
+
+/** One row. The daemon speaks English. */
+function problem({ text, fix, hint }) {
+  return h(
+    "li",
+    { class: "problem", "data-tone": hint ? "off" : "warn", lang: "en" },
+    icon(hint ? "info" : "alert"),
+    h("div", {}, h("p", {}, text), fix ? h("p", { class: "fix" }, fix) : null),
+  );
+}

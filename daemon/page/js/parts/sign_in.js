@@ -1,0 +1,56 @@
+// For a browser that is not signed in: what to type, and a field for the code.
+
+import { signIn } from "../api.js";
+import { button, field, h, icon, say, show } from "../dom.js";
+import { t } from "../i18n.js";
+import { link } from "../state.js";
+
+/**
+ * @param {function(boolean): void} entered is called after a sign-in; true: it is the first of all.
+ * `tell(sentence)` shows why a code was refused. `spare`: a code to try once if the session has ended.
+ */
+export function signInView(entered) {
+  const code = h("input", { type: "text", autocomplete: "one-time-code", autocapitalize: "characters", spellcheck: "false", placeholder: "XXXX-XXXX-XXXX", maxlength: 20, required: true });
+  const problem = h("p", { class: "note bad", role: "alert", hidden: true });
+  const enter = async (text) => {
+    show(problem, false);
+    try {
+      entered(await signIn(text));
+    } catch (refusal) {
+      view.tell(refusal.message);
+    }
+  };
+  const form = h(
+    "form",
+    { on: { submit: (event) => { event.preventDefault(); enter(code.value.replace(/^.*#/, "").trim()); } } },
+    field(t("signin.code"), code),
+    problem,
+    button({ text: t("signin.enter"), look: "primary wide", type: "submit", name: "key" }),
+  );
+  const view = h(
+    "main",
+    { class: "door", hidden: true },
+    h(
+      "div",
+      { class: "door-card" },
+      h("img", { src: "/page/icons/mark.svg", alt: "", class: "mark large" }),
+      h("h1", {}, t("signin.title")),
+      h("p", {}, t("signin.why")),
+      h("ol", { class: "steps" }, h("li", {}, t("signin.step_type"), " ", h("code", {}, "obs-portrait dock --open")), h("li", {}, t("signin.step_code"))),
+      form,
+      h("p", { class: "hint" }, icon("info"), t("signin.kept")),
+    ),
+  );
+  view.tell = (sentence) => {
+    say(problem, sentence);
+    show(problem, true);
+  };
+  view.spare = null;
+  link.watch((now) => {
+    if (now !== "out" || view.spare === null) return;
+    const spare = view.spare;
+    view.spare = null;
+    enter(spare);
+  });
+  return view;
+}

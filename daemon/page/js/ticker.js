@@ -1,0 +1,38 @@
+// Repeated work that stops while nobody sees it.
+
+const seen = new WeakMap();
+const watcher = new IntersectionObserver((entries) => {
+  for (const entry of entries) seen.set(entry.target, entry.isIntersecting);
+});
+
+/** Whether somebody can see an element: the page is in front, and the element in view. */
+export function visible(element) {
+  return document.visibilityState === "visible" && element.isConnected && seen.get(element) !== false;
+}
+
+/**
+ * Calls `work` every `interval()` ms, never twice at once, while `element` can be seen.
+ * @returns {{stop: function(): void}}
+ */
+export function whileSeen(element, interval, work) {
+  let running = true;
+  let timer = null;
+  watcher.observe(element);
+  const turn = async () => {
+    if (!running) return;
+    const begun = performance.now();
+    if (visible(element)) await work();
+    if (running) timer = setTimeout(turn, Math.max(10, interval() - (performance.now() - begun)));
+  };
+  timer = setTimeout(turn, 0);
+  return {
+    stop() {
+      running = false;
+      clearTimeout(timer);
+      watcher.unobserve(element);
+    },
+  };
+}
+
+/** Whether the reader asked for less motion. */
+export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
