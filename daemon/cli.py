@@ -36,6 +36,7 @@ COMMANDS = (
     "evaluate",
     "checkpoints",
     "bench",
+    "autostart",
     "doctor",
 )
 

@@ -1,10 +1,35 @@
-"""Notices on the desktop for what a streamer must know, and nothing else."""
+"""Notices on the desktop for what a streamer must know, and nothing else.
+
+`Notifier` decides what is worth a notice and when it was said often enough; `daemon.bell` shows it.
+"""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["NoticeSettings"]
+from daemon.control.stage import Status
+from daemon.tray.words import Words
+from obs_portrait.pipeline.live.messages import Notice
+
+__all__ = ["NoticeSettings", "Notifier", "Word"]
+
+_SAME_S: Final = 60.0
+"""The same sentence is not shown again within this time."""
+_MOST: Final = 4
+"""So many within a minute; what is urgent always gets through."""
+_ASKED_S: Final = 20.0
+"""For so long after the user asked for a calibration its outcome is shown."""
+_GRAVE: Final = frozenset({"camera", "microphone", "sink", "video", "audio", "card", "voice", "show", "leak", "sound"})
+"""What a notice may be about to be shown while it is a problem, and once when it is over."""
+_ANSWERS: Final = ("tray", "hotkey")
+"""What the user just asked for and did not get."""
 
 
 class NoticeSettings(BaseModel):
@@ -16,3 +41,92 @@ class NoticeSettings(BaseModel):
     """False: nothing is shown on the desktop; the page, the tray and the terminal tell it all."""
     clips: bool = False
     """Tells of every clip that was saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One notice. urgent: it stays until it is seen, also while the desktop is told not to disturb."""
+
+    title: str
+    text: str
+    urgent: bool = False
+
+
+class Notifier:
+    """Safe from any thread; `ring` is called outside of any lock and must return at once.
+
+    words: the language of titles. clock: s, never goes back.
+    """
+
+    def __init__(
+        self,
+        ring: Callable[[Word], None],
+        settings: NoticeSettings | None = None,
+        words: Callable[..., str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings or NoticeSettings()
+        self._ring, self._clock = ring, clock
+        self._words = words or Words("en")
+        self._lock = threading.Lock()
+        self._said: dict[str, float] = {}
+        self._recent: deque[float] = deque(maxlen=_MOST)
+        self._open: set[str] = set()
+        self._asked_at = float("-inf")
+        self._panic = self._revealed = False
+
+    def hear(self, notice: Notice) -> None:
+        """A sentence of the daemon's."""
+        about = notice.about
+        kind = about.partition(" ")[0].partition(":")[0]
+        if about == "clip":
+            if self.settings.clips:
+                self._say(Word(self._words("notice_clip"), notice.text))
+        elif about == "reference":
+            if notice.problem or self._clock() - self._asked_at < _ASKED_S:
+                self._say(Word(self._words("notice_reference"), notice.text))
+        elif kind in _ANSWERS and not notice.problem:
+            self._say(Word("OBS Portrait", notice.text))
+        elif kind in _GRAVE or kind in ("hotkeys", "settings"):
+            self._grave(about, notice, kind)
+
+    def _grave(self, about: str, notice: Notice, kind: str) -> None:
+        with self._lock:
+            was_open = about in self._open
+            (self._open.add if notice.problem else self._open.discard)(about)
+        if notice.problem:
+            self._say(Word("OBS Portrait", notice.text, urgent=kind in _GRAVE))
+        elif was_open and kind in _GRAVE:
+            self._say(Word("OBS Portrait", notice.text))
+
+    def see(self, status: Status) -> None:
+        """The daemon's state: what nobody may overlook is told when it begins."""
+        panic = bool(status.get("panic"))
+        revealed = status.get("state") == "revealed" and not panic
+        with self._lock:
+            new_panic, new_reveal = panic and not self._panic, revealed and not self._revealed
+            ended = self._panic and not panic
+            self._panic, self._revealed = panic, revealed
+        name = status.get("persona", "?")
+        if new_panic:
+            self._say(Word(self._words("notice_panic"), self._words("notice_panic_text"), True))
+        elif ended:
+            self._say(Word(self._words("notice_panic_over"), self._words("notice_panic_over_text", persona=name)))
+        if new_reveal:
+            self._say(Word(self._words("notice_revealed"), self._words("notice_revealed_text", persona=name), True))
+
+    def calibrating(self, text: str) -> None:
+        """The user asked for a calibration: says what to do now, and later how it went."""
+        self._asked_at = self._clock()
+        self._say(Word(self._words("notice_reference"), text))
+
+    def _say(self, word: Word) -> None:
+        now = self._clock()
+        with self._lock:
+            self._said = {text: at for text, at in self._said.items() if now - at < _SAME_S}
+            crowded = len(self._recent) == _MOST and now - self._recent[0] < _SAME_S
+            if not self.settings.enabled or word.text in self._said or (crowded and not word.urgent):
+                return
+            self._said[word.text] = now
+            self._recent.append(now)
+        self._ring(word)

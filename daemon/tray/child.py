@@ -31,7 +31,8 @@ class _Shown:
 
     def show(self, view: dict[str, Any]) -> None:
         """Draws what is other than before."""
-        from daemon.tray.drawing import Mood, draw
+        from daemon.tray.drawing import draw
+        from daemon.tray.mood import Mood
 
         before, self._view = self._view, view
         if (before.get("mood"), before.get("count")) != (view["mood"], view["count"]):

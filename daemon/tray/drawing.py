@@ -7,33 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["Mood", "draw"]
+from daemon.tray.mood import Mood
+
+__all__ = ["draw"]
 
 _FINER: Final = 4
 _UNITS: Final = 16.0
 _WHITE: Final = (255, 255, 255, 255)
 _EDGE: Final = (0, 0, 0, 150)
 """A thin dark edge keeps a bright shape apart from a bright panel; on a dark panel it is not seen."""
-
-
-class Mood(StrEnum):
-    """What the icon says.
-
-    live: the persona follows. searching: no face, no camera, or it is being prepared. frozen: the picture stands still.
-    panic: card and silence. off: camera and microphone are closed. revealed: the real face or voice goes out.
-    """
-
-    LIVE = "live"
-    SEARCHING = "searching"
-    FROZEN = "frozen"
-    PANIC = "panic"
-    OFF = "off"
-    REVEALED = "revealed"
 
 
 class _Pen:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from daemon.control.stage import Persona, Status
 from daemon.hotkeys.table import Table
-from daemon.tray.drawing import Mood
+from daemon.tray.mood import Mood
 from daemon.tray.words import Words
 
 __all__ = ["SEPARATOR", "Entry", "Snapshot", "View", "build", "mood_of"]
