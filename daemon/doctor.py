@@ -259,6 +259,12 @@ def _obs() -> Iterator[Row]:
     yield from probe()
 
 
+def _desktop() -> Iterator[Row]:
+    from daemon.doctor_desktop import probe
+
+    yield from probe()
+
+
 def _personas() -> Iterator[Row]:
     from obs_portrait.persona import store
 
@@ -282,5 +288,6 @@ _PROBES: Final[tuple[tuple[str, Callable[[], Iterator[Row]]], ...]] = (
     ("picture", _picture),
     ("sound", _sound),
     ("obs", _obs),
+    ("desktop", _desktop),
     ("personas", _personas),
 )

@@ -60,6 +60,12 @@ if [ "$(uname -s)" = Linux ]; then
         command -v chromium >/dev/null 2>&1 || need chromium
         [ -n "$(find /usr/share/fonts -iname '*cjk*' 2>/dev/null | head -n 1)" ] || need fonts-noto-cjk
         [ -n "$(find /usr/lib -name 'libasound_module_pcm_pulse.so' 2>/dev/null | head -n 1)" ] || need libasound2-plugins
+        # A real tray for tests/daemon/tray, and what draws its menu.
+        command -v trayer >/dev/null 2>&1 || need trayer
+        [ -d /usr/lib/python3/dist-packages/gi ] || need python3-gi
+        [ -n "$(find /usr/lib -name 'Gtk-3.0.typelib' 2>/dev/null | head -n 1)" ] || need gir1.2-gtk-3.0
+        [ -n "$(find /usr/lib -name 'AyatanaAppIndicator3-*.typelib' 2>/dev/null | head -n 1)" ] ||
+            need gir1.2-ayatanaappindicator3-0.1
     fi
 fi
 
@@ -93,5 +99,9 @@ say "installing $target (a few hundred megabytes the first time)"
     fail "the installation failed; the lines above say why. Nothing outside .venv was changed."
 rm -f .venv/.obs-portrait-*
 printf '%s\n' "$wanted" >"$stamp"
+if [ "$(uname -s)" = Linux ] && [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
+    why=$(.venv/bin/python -m daemon.tray.gi_door 2>/dev/null || true)
+    [ -z "$why" ] || say "no tray icon yet, all else works: $why"
+fi
 [ "$what" = test ] && printf '%s\n' "$wanted" >.venv/.obs-portrait-base
 say "done"

@@ -76,3 +76,7 @@ def say_how(folders: tuple[Path, ...] = FOLDERS) -> str:
 
 def _command() -> str:
     return "type: sudo apt install python3-gi gir1.2-gtk-3.0 gir1.2-ayatanaappindicator3-0.1 (Debian's names)"
+
+
+if __name__ == "__main__":  # tools/setup.sh asks
+    sys.stdout.write(load_gi() or "")
