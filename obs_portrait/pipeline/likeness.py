@@ -122,7 +122,12 @@ class EchoCheck:
         if power < (_QUIET**2 * count) ** 2 or float(np.dot(a, b)) ** 2 < ECHO_CORRELATION**2 * power:
             return False
         squares = b * b  # the first samples after silence: any two of them look alike
-        return float(squares.sum()) ** 2 > self._FEW * float(np.dot(squares, squares))
+        if float(squares.sum()) ** 2 <= self._FEW * float(np.dot(squares, squares)):
+            return False
+        # A converter may place the first period of a loud vowel where it was; what it made of its timbre is in the
+        # treble, which weighs more in the second difference (measured: 0.90 to 0.95 there, 0.97 to 0.99 in the first).
+        a, b = np.diff(a), np.diff(b)
+        return float(np.dot(a, b)) ** 2 >= ECHO_CORRELATION**2 * float(np.dot(a, a)) * float(np.dot(b, b))
 
     def _matches_anywhere(self) -> bool:
         a, b = np.diff(self._made), np.diff(self._heard)

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from obs_portrait.errors import PipelineError
 from obs_portrait.media.types import SAMPLE_RATE, MicBlock, Origin, PersonaBlock
+from obs_portrait.persona import store
 from obs_portrait.pipeline.guard import FADE
+from obs_portrait.pipeline.performance import PerformanceAudioSource
 from obs_portrait.pipeline.prepare import PreparedVoice, prepare_voice
 from obs_portrait.pipeline.voice_pipeline import CROSSFADE, VoicePipeline
 from obs_portrait.voice.dsp.settings import DspSettings
@@ -247,3 +249,19 @@ def test_a_persona_speaks_with_the_right_pitch_from_its_first_word_on() -> None:
     low, high = (round(hz * (1 << 17) / SAMPLE_RATE) for hz in (80, 320))
     pitch = (low + int(np.argmax(peaks[low:high]))) * SAMPLE_RATE / (1 << 17)
     assert abs(1200 * np.log2(pitch / 195)) < 60
+
+
+@pytest.mark.parametrize("name", ["bronze", "marble"])
+def test_a_loud_vowel_that_begins_after_a_switch_is_no_echo(name: str) -> None:
+    """Their first period may stand where the speaker's does; the guard once took that for the real voice."""
+    source = PerformanceAudioSource()
+    source.open()
+    blocks = [block.samples.copy() for _ in range(110) if (block := source.read(480)) is not None]
+    first, second = prepare_voice(store.load("ada")), prepare_voice(store.load(name))
+    for when in range(55, 84):
+        pipeline = VoicePipeline([first, second])
+        for n, samples in enumerate(blocks):
+            if n == when:
+                pipeline.switch(second, n * 10_000_000 - 35_000_000)
+            pipeline.process(MicBlock(samples, n * 10_000_000, n * 480))
+        assert pipeline.stats.events["leaks"] == 0, when
