@@ -135,7 +135,7 @@ class App(Stage):
         """
         deadline = None if seconds is None else time.monotonic() + seconds
         while not self._quit.is_set():
-            if not self._is_opening() and self.session.wait(0):
+            if not self.opening and self.session.wait(0):
                 break
             left = 0.2 if deadline is None else min(0.2, deadline - time.monotonic())
             if left <= 0:
@@ -145,7 +145,9 @@ class App(Stage):
             raise self._error
         return True
 
-    def _is_opening(self) -> bool:
+    @property
+    def opening(self) -> bool:
+        """A show that was begun in the background is not yet on."""
         return self._opening is not None and self._opening.is_alive()
 
     def stop(self) -> LiveReport:
@@ -195,6 +197,7 @@ class App(Stage):
             self._control.notify()
 
     def note(self, about: str, text: str, problem: bool) -> None:
+        """One sentence for the user, from any thread. problem: it is so until a later one with the same `about`."""
         with self._lock:
             if problem:
                 self._problems[about] = text
@@ -214,7 +217,7 @@ class App(Stage):
             "obs": self._obs.state() if self._obs is not None else {"connected": False},
             "last_clip": str(self.last_clip) if self.last_clip is not None else None,
             "uptime_s": round(time.monotonic() - self._begun, 1),
-            **({"running": True} if self._is_opening() else {}),
+            **({"running": True} if self.opening else {}),
         }
 
     def personas(self) -> list[Persona]:

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from daemon.app import App
     from obs_portrait.pipeline.live.messages import Notice
-    from obs_portrait.pipeline.live.session import LiveSession
     from obs_portrait.pipeline.live.status import LiveReport, LiveStatus
 
 __all__ = ["LiveLine", "summary"]
@@ -55,17 +55,17 @@ class LiveLine:
         """A sentence of our own."""
         self._console.print(Text(text))
 
-    def watch(self, session: LiveSession, seconds: float | None) -> None:
-        """Shows the session until it ends by itself or the time is over."""
+    def watch(self, app: App, seconds: float | None) -> None:
+        """Shows the daemon's session until it ends or the time is over. Raises what `App.wait` raises."""
         end = None if seconds is None else seconds
         shown = 0.0
         step = 0.25
         while end is None or shown < end:
             wait = step if end is None else min(step, end - shown)
-            if session.wait(wait):
+            if app.wait(wait):
                 return
-            shown += wait
-            self._show(_line(session.status()))
+            shown += 0.0 if app.opening else wait
+            self._show(_line(app.session.status()))
 
     def _show(self, text: Text) -> None:
         if self._live.is_started:

@@ -20,6 +20,7 @@ from obs_portrait.persona.problems import decode, meant
 __all__ = ["AlarmSettings", "ControlSettings", "Settings", "SettingsFile", "ShowSettings", "TraySettings"]
 
 DEFAULT_PORT: Final = 47651
+"""One above the stream's: a page's address, and its sign-in, outlive the daemon."""
 _MOST_BYTES: Final = 256 * 1024
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 _Spec = Annotated[str, Field(min_length=1, max_length=500)]

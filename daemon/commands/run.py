@@ -16,6 +16,9 @@ from obs_portrait.errors import PortraitError
 
 if TYPE_CHECKING:
     from daemon.app import Doors
+    from daemon.desktop import Desktop
+    from daemon.settings import SettingsFile
+    from obs_portrait.pipeline.live.messages import Notice
     from obs_portrait.pipeline.live.options import LiveOptions
     from obs_portrait.pipeline.live.status import LiveReport
 
@@ -71,40 +74,78 @@ def _personas(names: list[str]) -> list[str]:
 
 
 @contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """A terminated program stops as orderly as one that is interrupted."""
+def _ends_in_order() -> Iterator[None]:
+    """A program that is terminated, or whose terminal or session is closed, stops as orderly as an interrupted one."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    names = ("SIGTERM", "SIGHUP", "SIGBREAK")
+    before = {one: signal.signal(one, interrupt) for name in names if (one := getattr(signal, name, None)) is not None}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
-def _play(options: LiveOptions, doors: Doors, seconds: float | None) -> tuple[LiveReport, str | None]:
+def _play(
+    options: LiveOptions, doors: Doors, seconds: float | None, settings: SettingsFile, *, tray: bool, keys: bool
+) -> tuple[LiveReport, str | None]:
     from daemon.app import App
     from daemon.live_status import LiveLine
+    from daemon.logs import log_notice, logging_to_files
 
     line = LiveLine()
-    app = App(options, doors, line.notice)
-    session = app.session
-    try:
-        with line:
-            line.waiting(session.personas)
-            app.start()
-            line.watch(session, seconds)
-    except KeyboardInterrupt:
-        line.notice_text("Stopping …")
-    except PortraitError as error:
-        if line.told(str(error)):
-            raise typer.Exit(1) from error
-        raise
-    finally:
-        report = app.stop()
-    return report, session.error
+
+    def told(notice: Notice) -> None:
+        log_notice(notice)
+        line.notice(notice)
+        if side is not None:
+            side.notice(notice)
+
+    side: Desktop | None = None
+    app = App(options, doors, told, settings)
+    with logging_to_files():
+        try:
+            with line:
+                line.waiting(app.session.personas)
+                app.start(background=True)
+                if tray or keys:
+                    from daemon.desktop import Desktop
+
+                    side = Desktop(app, tray=tray, keys=keys)
+                    side.start()
+                line.watch(app, seconds)
+        except KeyboardInterrupt:
+            line.notice_text("Stopping …")
+        except PortraitError as error:
+            if line.told(str(error)):
+                raise typer.Exit(1) from error
+            raise
+        finally:
+            if side is not None:
+                side.stop()
+            report = app.stop()
+    return report, app.session.error
+
+
+def _already_runs(persona: list[str]) -> bool:
+    """A second start talks to the first."""
+    from daemon.control.client import ControlClient
+
+    client = ControlClient()
+    if not client.running():
+        return False
+    if persona:
+        client.switch(persona[0])
+        typer.echo(f"OBS Portrait already runs; you are {persona[0]} now.")
+    else:
+        typer.echo(
+            f"OBS Portrait already runs, as {client.status().get('persona')}; `obs-portrait status` tells more, "
+            "`obs-portrait dock --open` opens its page, `obs-portrait quit` ends it."
+        )
+    return True
 
 
 def register(app: typer.Typer) -> None:
@@ -114,8 +155,11 @@ def register(app: typer.Typer) -> None:
     def run(
         *,
         source: Annotated[
-            str, typer.Option(help="camera:0, camera:NAME, screen, screen:X,Y,WxH, performance, or a file.")
-        ] = "camera:0",
+            str | None,
+            typer.Option(
+                help="camera:0, camera:NAME, screen, screen:X,Y,WxH, performance, or a file. [default: camera:0]"
+            ),
+        ] = None,
         persona: Annotated[
             list[str] | None, typer.Option(help="Who to become; repeat it for more, keys 1 to 9 switch. [default: all]")
         ] = None,
@@ -132,10 +176,12 @@ def register(app: typer.Typer) -> None:
         ] = None,
         audio_sink: Annotated[
             list[str] | None,
-            typer.Option(help="speaker, speaker:NAME (a virtual cable, for instance) or null; repeatable."),
+            typer.Option(help="virtualmic, speaker, speaker:NAME (a virtual cable, for instance) or null; repeatable."),
         ] = None,
-        size: Annotated[str, typer.Option(help="Size of the persona's picture, WIDTHxHEIGHT.")] = "512x512",
-        fps: Annotated[str, typer.Option(help="Pictures a second at the sinks.")] = "30",
+        size: Annotated[
+            str | None, typer.Option(help="Size of the persona's picture, WIDTHxHEIGHT. [default: 512x512]")
+        ] = None,
+        fps: Annotated[str | None, typer.Option(help="Pictures a second at the sinks. [default: 30]")] = None,
         seconds: Annotated[
             float | None, typer.Option(min=0.1, help="Stop after so long. [default: until Esc or Ctrl-C]")
         ] = None,
@@ -147,31 +193,55 @@ def register(app: typer.Typer) -> None:
             bool,
             typer.Option("--control/--no-control", help="Listen to `obs-portrait switch` and the others, and to OBS."),
         ] = True,
+        tray: Annotated[
+            bool | None, typer.Option("--tray/--no-tray", help="Show the icon. [default: as in the settings]")
+        ] = None,
+        keys: Annotated[bool, typer.Option("--keys/--no-keys", help="Listen for the hotkeys of the settings.")] = True,
+        off: Annotated[
+            bool | None,
+            typer.Option("--off/--on", help="Begin at rest: camera and microphone stay closed until you switch it on."),
+        ] = None,
     ) -> None:
-        """Be a persona live: face and voice together. In the preview window press ? for the keys."""
+        """Be a persona live: face and voice together. What is not said here is as settings.toml has it.
+
+        In the preview window press ? for the keys.
+        """
         from daemon.app import Doors
-        from daemon.control.server import DEFAULT_PORT
+        from daemon.settings import SettingsFile
+        from daemon.tray import tray_available
         from obs_portrait.pipeline.live.options import LiveOptions
 
-        width, height = _size(size)
-        live_sinks, record = _sinks(sink if sink else ["window"])
+        if control and _already_runs(persona or []):
+            return
+        settings = SettingsFile()
+        show = settings.now.show
+        width, height = _size(size or show.size)
+        live_sinks, record = _sinks(sink or show.sinks)
         streams = any(one.partition(":")[0] == "obs" for one in live_sinks)
-        wants_sound = bool(audio or audio_sink or record or streams)
+        audio_sinks = audio_sink if audio_sink is not None else show.audio_sinks
+        source = source or show.source
+        audio = audio or show.audio
+        wants_sound = bool(audio or audio_sinks or record or streams)
+        rests = show.start_off if off is None else off
+        icon = (settings.now.tray.enabled if tray is None else tray) and bool(tray_available())
         options = LiveOptions(
             source=source,
-            personas=_personas(persona or []),
+            personas=_personas(persona or show.personas),
             sinks=live_sinks,
             audio=(audio or _audio_of(source)) if wants_sound else None,
-            audio_sinks=audio_sink or [],
+            audio_sinks=audio_sinks,
             record=record,
             width=width,
             height=height,
-            rate=_rate(fps),
+            rate=_rate(fps or str(show.fps)),
             loop=loop,
             force=force,
+            rests=rests,
+            patient=rests or icon,
         )
-        with _sigterm_as_ctrl_c():
-            result, error = _play(options, Doors(obs, control, DEFAULT_PORT), seconds)
+        with _ends_in_order():
+            doors = Doors(obs, control, settings.now.control.port)
+            result, error = _play(options, doors, seconds, settings, tray=icon, keys=keys)
         _finish(result, error, report)
 
 

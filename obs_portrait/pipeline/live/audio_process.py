@@ -272,7 +272,7 @@ class _AudioProcess:
         try:
             source.open()
         except PortraitError:
-            if self._plan.first:
+            if self._plan.first and not self._options.patient:
                 raise
         return source
 

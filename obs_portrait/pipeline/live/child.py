@@ -152,8 +152,9 @@ def child_main(parent: int, pipe: Connection, board: Board, body: Body, plan: An
     except Exception as error:
         import traceback
 
-        traceback.print_exc()
-        link.send(Failed(f"had an internal error ({type(error).__name__}: {error})", final=False))
+        link.send(
+            Failed(f"had an internal error ({type(error).__name__}: {error})", False, traceback.format_exc(limit=-12))
+        )
         code = 3
     finally:
         faulthandler.cancel_dump_traceback_later()

@@ -169,6 +169,8 @@ class Failed:
 
     text: str
     final: bool = True
+    detail: str = ""
+    """Where it happened, for the log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,9 @@ class LiveOptions:
     force: bool = False
     rests: bool = False
     """Begins at rest: camera and microphone stay closed until `LiveSession.rest(False)`."""
+    patient: bool = False
+    """A camera or microphone that is not there at the start is waited for, as one that was lost; otherwise it is an
+    error."""
     hung_s: float = 4.0
     """An engine or converter that works on one frame for longer is killed with its process."""
     makers: Makers = field(default_factory=Makers)

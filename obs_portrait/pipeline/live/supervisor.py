@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import signal
@@ -22,6 +23,7 @@ __all__ = ["Keeper", "Phase"]
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _SECOND = 1_000_000_000
+_log = logging.getLogger(__name__)
 
 
 class Phase(IntEnum):
@@ -164,8 +166,10 @@ class Keeper:
                     self.phase = Phase.RUNNING
                 case Stopped():
                     self.final = message
-                case Failed(text, final):
+                case Failed(text, final, detail):
                     self._why, self._final = text, final
+                    if detail:
+                        _log.error("the %s process %s\n%s", self.name, text, detail)
         return messages
 
     def check(self) -> str | None:

@@ -310,7 +310,7 @@ class _VideoProcess:
         try:
             source.open()
         except PortraitError:
-            if self._plan.first:
+            if self._plan.first and not self._options.patient:
                 raise
         return source
 
