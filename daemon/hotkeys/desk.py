@@ -61,6 +61,7 @@ class Hotkeys:
         self._pools = {kind: ThreadPoolExecutor(1, thread_name_prefix=f"hotkey {kind}") for kind in _LANES}
         self._holds: list[str] = []
         """Personas whose hold keys are down, the newest last. Used in the thread of the orders alone."""
+        self._told = ""
         self.problem: str | None = None
         """Why no key is heard, in one sentence; None while keys are listened for, or none are wanted."""
 
@@ -90,9 +91,9 @@ class Hotkeys:
                 self._note("hotkeys", "\n".join(table.problems), True)
             elif self._table.problems:
                 self._note("hotkeys", "All hotkeys can be used.", False)
+            self._shut()  # ends what is held by the keys from before
             self._table = table
             self._actions = {one.chord: one.action for one in table.bindings}
-            self._shut()
             self._open()
 
     def stop(self) -> None:
@@ -126,6 +127,9 @@ class Hotkeys:
             make, why = find_door()
             if make is None:
                 self.problem = why
+                if why != self._told:
+                    self._told = why
+                    self._note("hotkeys door", why, False)
                 return
         door = make()
         try:

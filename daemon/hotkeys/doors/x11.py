@@ -35,6 +35,8 @@ _MODIFIER_KEYSYMS: Final = {
 _FIXED_BITS: Final = {"shift": 0, "ctrl": 2}
 """Bits of an event's state that the protocol names; which ones are alt and super is for the keyboard map to say."""
 
+_PATIENCE_S: Final = 2.0
+
 
 class X11Door(Door):
     """Three connections: one listens and does nothing else, one ends that, one asks which keys are down."""
@@ -73,6 +75,7 @@ class X11Door(Door):
         self._names: dict[int, str] = {}
         self._bits: dict[str, int] = {}
         self._missing: list[str] = []
+        self._begun = threading.Event()
         self._stopping = threading.Event()
         self._lock = threading.Lock()
 
@@ -91,6 +94,8 @@ class X11Door(Door):
         self._listening.sync()  # known to the server before another connection names it
         self._thread = threading.Thread(target=self._listen, args=(on_key, on_end), name="keys of X11", daemon=True)
         self._thread.start()
+        # From then on keys are heard, and listening can be ended: an end that comes before the beginning is not heard.
+        self._begun.wait(_PATIENCE_S)
 
     def stop(self) -> None:
         """See `Door`."""
@@ -101,7 +106,7 @@ class X11Door(Door):
                     self._asking.record_disable_context(self._context)
                     self._asking.sync()
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(2.0)
+            self._thread.join(_PATIENCE_S)
         with self._lock:
             for connection in (self._asking, self._listening):
                 if connection is not None:
@@ -156,6 +161,7 @@ class X11Door(Door):
         fields = rq.EventField(None)
 
         def heard(reply: Any) -> None:
+            self._begun.set()  # the first reply only says that it begins
             data = reply.data
             while data and not self._stopping.is_set():
                 event, data = fields.parse_binary_value(data, self._listening.display, None, None)
@@ -171,6 +177,8 @@ class X11Door(Door):
         else:
             if not self._stopping.is_set():
                 on_end("The display no longer tells of keys; hotkeys rest until it is back.")
+        finally:
+            self._begun.set()
 
     def _modifiers(self, state: int) -> frozenset[str]:
         return frozenset(name for name in MODIFIERS if state & self._bits.get(name, 0))
