@@ -77,6 +77,8 @@ class App(Stage):
         self.last_clip: Path | None = None
         self.on_settings: Callable[[Settings], None] = lambda settings: None
         """Told when settings.toml has changed, besides what takes effect by itself."""
+        self.on_step: Callable[[], None] = lambda: None
+        """Called once a second."""
 
     # ---- life ----------------------------------------------------------------------------------------------------
 
@@ -180,6 +182,7 @@ class App(Stage):
         """Once a second."""
         self.settings_file.reload()
         self._troupe.look()
+        self.on_step()
 
     def _settings_changed(self, settings: Settings) -> None:
         self.note("settings", "settings.toml was read again.", False)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Final
 
+from daemon.bell import Bell
 from daemon.hotkeys.desk import Hotkeys
+from daemon.notify import Notifier
 from daemon.settings import Settings
 from daemon.tray import Tray
+from daemon.tray.words import Words
 from obs_portrait.pipeline.live.messages import Notice
 
 if TYPE_CHECKING:
@@ -14,26 +19,33 @@ if TYPE_CHECKING:
 
 __all__ = ["Desktop"]
 
+_LOOK_S: Final = 1.0
+
 
 class Desktop:
     """Begins and ends together with the daemon. `notice` is given every sentence that the user is told."""
 
     def __init__(self, app: App, *, tray: bool, keys: bool) -> None:
-        """tray: whether there is to be an icon (ask `tray_available` first). keys: whether keys are listened for."""
+        """tray: whether there is to be an icon, as soon as there is a tray. keys: whether keys are listened for."""
         self._app, self._keys = app, keys
         settings = app.settings_file.now
+        words = Words(settings.tray.language)
+        self._bell = Bell()
+        self._notifier = Notifier(self._bell.ring, settings.notices, words)
         self._hotkeys = Hotkeys(app, app.note)
         self._tray = (
             Tray(
                 app,
-                language=settings.tray.language,
+                words,
                 keys=lambda: self._hotkeys.table,
                 note=app.note,
-                tell=lambda text: self.notice(Notice("tray", text, False)),
+                tell=self._notifier.calibrating,
             )
             if tray
             else None
         )
+        self._ended = threading.Event()
+        self._watch = threading.Thread(target=self._look, name="desktop", daemon=True)
 
     def start(self) -> None:
         """Never raises: what cannot be had here says why through the daemon's notes."""
@@ -43,18 +55,31 @@ class Desktop:
         if self._tray is not None:
             self._tray.start()
         self._app.on_settings = self._settings_changed
+        self._watch.start()
 
     def stop(self) -> None:
         """The icon is gone and no key is listened for when this returns."""
+        self._ended.set()
         if self._tray is not None:
             self._tray.stop()
         self._hotkeys.stop()
+        self._bell.close()
 
     def notice(self, notice: Notice) -> None:
         """Something was told."""
+        self._notifier.hear(notice)
+        if notice.about.startswith("profile ") and self._keys:
+            self._hotkeys.reload()  # its key may have been edited
         if self._tray is not None:
             self._tray.refresh()
 
+    def _look(self) -> None:
+        """Once a second: a panic, and a real face that is shown, are not told by sentences."""
+        while not self._ended.wait(_LOOK_S):
+            with contextlib.suppress(Exception):  # a daemon that is just ending
+                self._notifier.see(self._app.status())
+
     def _settings_changed(self, settings: Settings) -> None:
+        self._notifier.settings = settings.notices
         if self._keys:
             self._hotkeys.reload(settings.hotkeys, self._app.settings_file.path)

@@ -28,6 +28,7 @@ _WHAT = {
     "revealed": "YOU ARE SHOWN",
     "waiting": "waiting for the first picture",
     "source lost": "the camera is gone",
+    "off": "off: camera and microphone are closed",
 }
 
 

@@ -1,4 +1,4 @@
-"""`obs-portrait switch|calibrate|search|panic|status`: what the running daemon is told and asked from a terminal.
+"""`obs-portrait switch`, `panic`, `off`, `status` and the like: what the running daemon is told and asked from a terminal.
 
 For keys of the desktop, a Stream Deck and Wayland, where no program hears keys of others: each is one quick command.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,11 @@ from obs_portrait.errors import ControlError
 __all__ = ["register"]
 
 _WATCH_S = 0.5
+
+
+class _Switch(StrEnum):
+    ON = "on"
+    OFF = "off"
 
 
 def register(app: typer.Typer) -> None:
@@ -44,6 +50,34 @@ def register(app: typer.Typer) -> None:
         """Card and silence at once, the source in OBS hidden, until `panic --off`."""
         _client().panic(on=not off)
         typer.echo("Back to the persona." if off else "Card and silence, until `obs-portrait panic --off`.")
+
+    @app.command()
+    def off() -> None:
+        """Rest: camera and microphone are closed and the card is shown, until `on`."""
+        _client().request("POST", "/v1/off", {"on": True})
+        typer.echo("Camera and microphone are closed, until `obs-portrait on`.")
+
+    @app.command()
+    def on() -> None:
+        """End the rest: the persona is back."""
+        _client().request("POST", "/v1/off", {"on": False})
+        typer.echo("The persona is back.")
+
+    @app.command()
+    def face(state: Annotated[_Switch, typer.Argument(help="off: the portrait stands still.")]) -> None:
+        """Switch the persona's face on or off."""
+        _client().request("POST", "/v1/face", {"on": state is _Switch.ON})
+
+    @app.command()
+    def mute(state: Annotated[_Switch, typer.Argument(help="on: silence.")] = _Switch.ON) -> None:
+        """Switch the persona's voice off, or (`mute off`) on again."""
+        _client().request("POST", "/v1/voice", {"on": state is _Switch.OFF})
+
+    @app.command("quit")
+    def quit_() -> None:
+        """End the running OBS Portrait in order."""
+        _client().request("POST", "/v1/quit", {})
+        typer.echo("OBS Portrait ends.")
 
     @app.command()
     def status(

@@ -45,6 +45,12 @@ def test_each_command_reaches_the_daemon(stage: StageStandIn) -> None:
     run("panic")
     run("panic", "--off")
     assert stage.asked == [("switch", "ink"), ("calibrate",), ("search",), ("panic", True), ("panic", False)]
+    stage.asked.clear()
+    for words in (["off"], ["on"], ["face", "off"], ["face", "on"], ["mute"], ["mute", "off"], ["quit"]):
+        run(*words)
+    assert stage.asked == [
+        ("off", True), ("off", False), ("face", False), ("face", True), ("voice", False), ("voice", True), ("quit",),
+    ]  # fmt: skip
 
 
 def test_status_says_it_at_a_glance(stage: StageStandIn) -> None:
