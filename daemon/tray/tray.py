@@ -6,6 +6,7 @@ The libraries that draw menus can end their process (a display that is gone, a f
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -39,15 +40,16 @@ Devices = Mapping[str, Sequence[Mapping[str, Any]]]
 class Tray:
     """`run` blocks until `stop`; `start` does the same in a thread of its own.
 
-    keys: the hotkeys in force, for the menu. devices: as GET /v1/devices. note: (about, sentence, whether it is a
-    problem), as `App._note`. tell: a sentence that the user should see now. open_page: opens the page.
+    words: its language, the desktop's if left out. keys: the hotkeys in force, for the menu. devices: as GET
+    /v1/devices; use: (kind, spec) chooses one. note: (about, sentence, whether it is a problem), as `App.note`. tell: a
+    sentence that the user should see now. open_page: opens the page.
     """
 
     def __init__(
         self,
         stage: Stage,
+        words: Words | None = None,
         *,
-        language: str = "auto",
         keys: Callable[[], Table] = Table,
         devices: Callable[[], Devices] = dict,
         use: Callable[[str, str], None] | None = None,
@@ -57,7 +59,7 @@ class Tray:
     ) -> None:
         self._stage, self._keys, self._devices, self._use = stage, keys, devices, use
         self._note, self._tell, self._open_page = note, tell, open_page or _open_page
-        self._words = Words(language)
+        self._words = words or Words()
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._ended = threading.Event()
@@ -78,6 +80,9 @@ class Tray:
 
     def run(self) -> None:
         """Shows the icon for as long as there is a tray, again and again. Never raises."""
+        if _no_display():
+            self.problem = "There is no display, so there is no tray."  # and none will come: nobody needs to be told
+            return
         self._running = True
         again = _FIRST_AGAIN_S
         while not self._stopping.is_set():
@@ -215,6 +220,12 @@ class Tray:
                 self._open_page()
             case "quit":
                 stage.quit()
+
+
+def _no_display() -> bool:
+    """Whether there is no desktop at all."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY")
+    return sys.platform not in ("win32", "darwin") and not any(os.environ.get(name) for name in names)
 
 
 def _actions(entries: Sequence[Entry]) -> set[str]:
