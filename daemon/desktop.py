@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from daemon.bell import Bell
 from daemon.hotkeys.desk import Hotkeys
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from daemon.app import App
 
 __all__ = ["Desktop"]
-
-_LOOK_S: Final = 1.0
 
 
 class Desktop:
@@ -44,8 +40,6 @@ class Desktop:
             if tray
             else None
         )
-        self._ended = threading.Event()
-        self._watch = threading.Thread(target=self._look, name="desktop", daemon=True)
 
     def start(self) -> None:
         """Never raises: what cannot be had here says why through the daemon's notes."""
@@ -55,11 +49,11 @@ class Desktop:
         if self._tray is not None:
             self._tray.start()
         self._app.on_settings = self._settings_changed
-        self._watch.start()
+        self._app.on_step = self._look
 
     def stop(self) -> None:
         """The icon is gone and no key is listened for when this returns."""
-        self._ended.set()
+        self._app.on_step = lambda: None
         if self._tray is not None:
             self._tray.stop()
         self._hotkeys.stop()
@@ -75,9 +69,7 @@ class Desktop:
 
     def _look(self) -> None:
         """Once a second: a panic, and a real face that is shown, are not told by sentences."""
-        while not self._ended.wait(_LOOK_S):
-            with contextlib.suppress(Exception):  # a daemon that is just ending
-                self._notifier.see(self._app.status())
+        self._notifier.see(self._app.status())
 
     def _settings_changed(self, settings: Settings) -> None:
         self._notifier.settings = settings.notices
