@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+from wsproto.utilities import LocalProtocolError
 
 from daemon.control.app import ControlApp
 from daemon.control.instance import InstanceLock
@@ -27,6 +29,7 @@ DEFAULT_PORT: Final = 47651
 """The page's address stays the same, so that OBS's dock finds it again after a restart."""
 PAGES_FILE: Final = "pages.json"
 _NEIGHBOURS: Final = 9
+_TURNS: Final = 6
 _PATIENCE_S: Final = 10.0
 _START_S: Final = 15.0
 
@@ -56,6 +59,16 @@ class _Protocol(H11Protocol):
         self._timer = self.loop.call_later(_PATIENCE_S, self._look)
 
 
+class _WebSocket(WSProtocol):
+    """One whose browser has just left can be shut down too; uvicorn's own raises, and the others are left open."""
+
+    def shutdown(self) -> None:
+        with contextlib.suppress(LocalProtocolError):
+            super().shutdown()
+            return
+        self.transport.close()
+
+
 class _Server(uvicorn.Server):
     """Sleeps until it shall end; uvicorn's own wakes ten times a second to look."""
 
@@ -72,6 +85,14 @@ class _Server(uvicorn.Server):
         self._told.set()
         if not self.should_exit:  # it was told to end before there was something to wake
             await self._end.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Leaves no connection open, also none that was accepted meanwhile: uvicorn looks at them once."""
+        await super().shutdown(sockets)
+        for _ in range(_TURNS):  # an accepted socket becomes a connection, and an aborted one is lost, turns later
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0)
 
     def end(self) -> None:
         """From any thread."""
@@ -211,7 +232,7 @@ class ControlServer:
 def _config(app: ControlApp) -> uvicorn.Config:
     options: dict[str, Any] = {
         "http": _Protocol,
-        "ws": "wsproto",
+        "ws": _WebSocket,
         "loop": "asyncio",
         "lifespan": "off",
         "interface": "asgi3",

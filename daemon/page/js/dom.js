@@ -36,7 +36,7 @@ function fill(element, props, children) {
 
 /** Sets, or takes away, one attribute; does nothing if it is as it should be. */
 export function set(element, name, value) {
-  if (name === "value" || name === "checked" || name === "disabled") {
+  if ((name === "value" && element.localName !== "option") || name === "checked" || name === "disabled") {
     if (element[name] !== value) element[name] = value;
   } else if (value === null || value === undefined || value === false) {
     element.removeAttribute(name);

@@ -22,6 +22,9 @@ const VIEWS = {
   settings: settingsView,
 };
 
+/** Views in which somebody may have typed something: they are not made anew when the daemon comes back. */
+const EDITED = new Set(["newcomer", "settings"]);
+
 /** The name of the view that the address asks for. */
 export function wanted() {
   const name = location.hash.replace(/^#\//, "");
@@ -66,9 +69,10 @@ export function frame() {
   });
   open(wanted());
 
-  link.watch((now) => {
-    // What cannot be answered cannot be pressed.
-    set(main, "inert", now === "gone" || now === "silent" || now === "starting");
+  link.watch((now, before) => {
+    // What cannot be answered cannot be pressed. (One that is silent may hear a panic yet.)
+    set(main, "inert", now === "gone" || now === "starting");
+    if (now === "up" && before === "gone" && !EDITED.has(wanted())) open(wanted());
   });
   return [skip, bar(nav), linkBanner(), main, toasts()];
 }

@@ -26,6 +26,7 @@ export function connect() {
 }
 
 function hear(text) {
+  if (link.value === "out") return; // the last words of a session that has ended
   lastHeard = performance.now();
   wait = FIRST_WAIT_MS;
   const { event, data } = JSON.parse(text);
@@ -57,6 +58,14 @@ async function ended(code) {
   timer = setTimeout(connect, wait * (0.8 + 0.4 * Math.random()));
   wait = Math.min(wait * 1.6, LONGEST_WAIT_MS);
 }
+
+link.watch((now) => {
+  if (now !== "out") return;
+  clearTimeout(timer);
+  const old = socket;
+  socket = null;
+  old?.close();
+});
 
 // A stopped daemon keeps its sockets open and says nothing.
 setInterval(() => {

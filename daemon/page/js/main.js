@@ -22,38 +22,40 @@ function takeCode() {
 async function begin() {
   await loadLanguage();
   const root = document.getElementById("root");
-  const built = h("div", { class: "app" }, frame());
-  const door = signInView((first) => {
+  const enter = (first) => {
     link.value = "starting";
     connect();
     if (first) openWizard();
-  });
-  root.append(built, door);
-
+  };
+  const door = signInView(enter);
+  root.append(door);
+  let built = null;
   link.watch((now) => {
-    built.hidden = now === "out";
+    if (built === null && now !== "out" && kept.get("key") !== null) {
+      built = h("div", { class: "app" }, frame());
+      root.prepend(built);
+    }
+    if (built !== null) built.hidden = now === "out";
     door.hidden = now !== "out";
   });
 
   // A dock keeps its address with the old code in it: the session counts, the code is for who has none.
   const code = takeCode();
-  if (kept.get("key") === null && code !== null) {
-    try {
-      const first = await signIn(code);
-      connect();
-      if (first) openWizard();
-    } catch (refusal) {
-      link.value = "out";
-      door.tell(refusal.message);
-    }
+  if (kept.get("key") !== null) {
+    door.spare = code;
+    connect();
     return;
   }
-  if (kept.get("key") === null) {
+  if (code === null) {
     link.value = "out";
     return;
   }
-  door.spare = code;
-  connect();
+  try {
+    enter(await signIn(code));
+  } catch (refusal) {
+    link.value = "out";
+    door.tell(refusal.message);
+  }
 }
 
 begin();

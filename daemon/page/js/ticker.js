@@ -1,4 +1,6 @@
-// Repeated work that stops while nobody sees it.
+// Repeated work that stops while nobody sees it, or nobody answers.
+
+import { link } from "./state.js";
 
 const seen = new WeakMap();
 const watcher = new IntersectionObserver((entries) => {
@@ -21,8 +23,8 @@ export function whileSeen(element, interval, work) {
   const turn = async () => {
     if (!running) return;
     const begun = performance.now();
-    if (visible(element)) await work();
-    if (running) timer = setTimeout(turn, Math.max(10, interval() - (performance.now() - begun)));
+    if (link.value === "up" && visible(element)) await work();
+    if (running) timer = setTimeout(turn, Math.max(20, interval() - (performance.now() - begun)));
   };
   timer = setTimeout(turn, 0);
   return {

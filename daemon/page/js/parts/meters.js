@@ -20,25 +20,22 @@ const SERIES = {
   cpu_percent: { unit: "unit.percent" },
   memory_mb: { unit: "unit.mb" },
 };
-const COUNTERS = new Set(["dropped", "late_blocks"]);
 
-/** What the page saw itself, for a daemon that keeps no history. */
+/** What the page saw itself, for a daemon that keeps no history. Counters become what they grew by. */
 const seen = Object.fromEntries(Object.keys(SERIES).map((name) => [name, []]));
 let last = 0;
+let before = {};
 status.watch((now) => {
   if (now === null || performance.now() - last < 1000) return;
   last = performance.now();
-  const values = { fps: now.fps, ...now.latency, dropped: now.dropped, late_blocks: now.late_blocks };
+  const grew = (name) => Math.max(0, (now[name] ?? 0) - (before[name] ?? now[name] ?? 0));
+  const values = { fps: now.fps, ...now.latency, dropped: grew("dropped"), late_blocks: grew("late_blocks") };
+  before = now;
   for (const [name, list] of Object.entries(seen)) {
     list.push(values[name] ?? null);
     if (list.length > KEPT) list.shift();
   }
 });
-
-/** What a counter grew by from step to step; one that fell began anew. */
-export function steps(values) {
-  return values.map((value, at) => (at === 0 || value === null || values[at - 1] === null ? null : Math.max(0, value - values[at - 1])));
-}
 
 export function metersView() {
   const plots = Object.entries(SERIES).map(([name, what]) => [name, plot({ title: t(`meters.${name}`), ...what })]);
@@ -68,7 +65,7 @@ export function metersView() {
     for (const [name, made] of plots) {
       const values = series[name] ?? [];
       show(made.element, values.some((value) => value !== null));
-      made.update(COUNTERS.has(name) ? steps(values) : values, step);
+      made.update(values, step);
     }
   });
   return {

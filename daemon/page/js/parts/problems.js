@@ -18,13 +18,15 @@ export function problemsPart() {
 
   const draw = () => {
     const now = status.value;
-    const problems = told ?? (now?.problems ?? []).map((text) => ({ text, fix: null }));
-    const rows = [...problems.map((row) => ({ ...row, hint: false })), ...(now?.hints ?? []).map((row) => ({ ...row, hint: true }))];
-    const text = JSON.stringify(rows);
+    const rows = new Map(); // one sentence comes by several ways: the one that knows what to do is shown
+    for (const { text, fix } of [...(now?.hints ?? []), ...(told ?? []), ...(now?.problems ?? []).map((text) => ({ text, fix: null }))]) {
+      rows.set(text, rows.get(text) ?? fix ?? null);
+    }
+    const text = JSON.stringify([...rows]);
     if (text === shown) return;
     shown = text;
-    show(element, rows.length > 0);
-    list.replaceChildren(...rows.map(problem));
+    show(element, rows.size > 0);
+    list.replaceChildren(...[...rows].map(problem));
   };
   const leave = status.watch(() => {
     if (told !== null && (status.value?.problems ?? []).length === 0) told = null; // what is over is not shown on
@@ -48,11 +50,11 @@ export function problemsPart() {
 }
 
 /** One row. The daemon speaks English. */
-function problem({ text, fix, hint }) {
+function problem([text, fix]) {
   return h(
     "li",
-    { class: "problem", "data-tone": hint ? "off" : "warn", lang: "en" },
-    icon(hint ? "info" : "alert"),
+    { class: "problem", lang: "en" },
+    icon("alert"),
     h("div", {}, h("p", {}, text), fix ? h("p", { class: "fix" }, fix) : null),
   );
 }
