@@ -223,7 +223,8 @@ def register(app: typer.Typer) -> None:
         audio = audio or show.audio
         wants_sound = bool(audio or audio_sinks or record or streams)
         rests = show.start_off if off is None else off
-        icon = (settings.now.tray.enabled if tray is None else tray) and bool(tray_available())
+        # After a login the panel may come later than we do; until then the page and the terminal are there.
+        icon = settings.now.tray.enabled if tray is None else tray
         options = LiveOptions(
             source=source,
             personas=_personas(persona or show.personas),
@@ -237,7 +238,7 @@ def register(app: typer.Typer) -> None:
             loop=loop,
             force=force,
             rests=rests,
-            patient=rests or icon,
+            patient=rests or (icon and bool(tray_available())),
         )
         with _ends_in_order():
             doors = Doors(obs, control, settings.now.control.port)

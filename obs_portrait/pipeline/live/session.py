@@ -74,9 +74,10 @@ class LiveSession:
             raise PipelineError("A live session needs at least one persona; name one with --persona.")
         self.options = options
         self._on_air: set[str] = set()
+        self._held_back: set[str] = set()  # processes that wait for somebody to be prepared before they begin
         self._numbers = itertools.count(1)
         paths = ["video"] if options.audio is None else ["video", "audio"]
-        self._cast = Cast(options.personas, paths, self._send)
+        self._cast = Cast(options.personas, paths, self._send, self._hide)
         self._on_notice = on_notice or (lambda notice: None)
         self._video = Keeper("video", video_process.body, self._video_plan, Board(*VIDEO_CELLS), hung_s=options.hung_s)
         self._audio: Keeper | None = None
@@ -148,7 +149,9 @@ class LiveSession:
         self._thread.start()
         wanted = {keeper.name for keeper in self._keepers()}
         with self._changed:
-            fine = self._changed.wait_for(lambda: self._on_air >= wanted or self._done or self._stop_asked, timeout)
+            fine = self._changed.wait_for(
+                lambda: (self._on_air >= wanted and self._cast.complete) or self._done or self._stop_asked, timeout
+            )
         abandoned = self._stop_asked
         if self._error is not None or not fine or abandoned:
             self.stop()
@@ -273,6 +276,10 @@ class LiveSession:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Waits until the session ends by itself (file over, Esc, gave up); True if it has. At most `seconds`."""
+        if self._done or (seconds is not None and seconds <= 0):
+            # Without the lock: a signal that interrupts the main thread just as it gets a contended lock leaves the lock
+            # taken for ever, and a terminated show would never stop.
+            return self._done
         deadline = None if seconds is None else now_ns() / 1e9 + seconds
         with self._changed:
             while not self._done:
@@ -315,6 +322,9 @@ class LiveSession:
         self.stop()
 
     # ---- the supervisor's thread ---------------------------------------------------------------------------------
+
+    def _hide(self, on: bool) -> None:
+        self.cover.hide(on)
 
     def _switch(self, name: str, number: int) -> None:
         self._recover()
@@ -384,7 +394,7 @@ class LiveSession:
             match message:
                 case Rehearsed():
                     if self._epoch:  # a restarted process: the show is on already
-                        keeper.send(Start(self._epoch))
+                        self._begin(keeper)
                 case Ready():
                     self._on_air.add(keeper.name)
                     self._cast.on_air(keeper.name)
@@ -393,6 +403,8 @@ class LiveSession:
                         self._tell(Notice(keeper.name, f"The {keeper.name} process is back.", problem=False))
                 case Prepared(name, problem):
                     self._cast.prepared(keeper.name, name, problem)
+                    if keeper.name in self._held_back:
+                        self._begin(keeper)
                     if problem is not None:
                         self._tell(Notice(f"persona {name}", problem))
                 case Switched(_, _, number):
@@ -411,6 +423,17 @@ class LiveSession:
                         self._done = True
             self._changed.notify_all()
 
+    def _begin(self, keeper: Keeper) -> None:
+        """The show begins in a process that is ready for it, with who is on stage *now*: it may be another one than
+        when its plan was made."""
+        first = None if keeper.stands_in else self._cast.may_begin(keeper.name)
+        if first is None:
+            self._held_back.discard(keeper.name)
+            keeper.send(Start(self._epoch, self._cast.stage))
+        elif keeper.name not in self._held_back:
+            self._held_back.add(keeper.name)
+            keeper.send(first)
+
     def _requested(self, what: str, number: int) -> None:
         if what == "quit":
             self._done = True
@@ -421,9 +444,10 @@ class LiveSession:
         with self._changed:
             self._tell(Notice(keeper.name, said))
             self._on_air.discard(keeper.name)
+            self._held_back.discard(keeper.name)
             self._cast.fell(keeper.name)
             self._balance.forget()
-            if keeper.phase is Phase.FAILED and keeper is self._video and self._epoch and not keeper.stands_in:
+            if keeper.phase is Phase.FAILED and keeper is self._video and keeper.proven and not keeper.stands_in:
                 keeper.stand_in(card_process.body)
                 self._tell(Notice("card", f"{said} The card is held; choose a persona to try again."))
             elif keeper.phase is Phase.FAILED and (keeper is self._video or not self._epoch):
@@ -444,7 +468,7 @@ class LiveSession:
         if not self._epoch and all(keeper.phase is Phase.RUNNING for keeper in self._keepers()):
             self._epoch = now_ns() + (_START_LEAD_NS if is_device(self.options.source) else _FILE_LEAD_NS)
             for keeper in self._keepers():
-                keeper.send(Start(self._epoch))
+                self._begin(keeper)
 
     def _send(self, path: str, message: object) -> None:
         if path in self._on_air:
