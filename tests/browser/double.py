@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from daemon.control.server import ControlServer
@@ -312,7 +312,7 @@ class Double:
     def _video(self, request: Request) -> Response:
         if self.video is None:
             return JSONResponse({"error": "There is no such clip."}, 404)
-        return Response(self.video.read_bytes(), media_type="video/webm")
+        return FileResponse(self.video, media_type="video/webm")  # with ranges, without which nobody can seek
 
     def _trim(self, request: Request) -> Any:
         self.asked.append(("trim", request.path_params["id"], request.state.said))

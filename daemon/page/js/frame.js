@@ -129,7 +129,7 @@ function linkBanner() {
 }
 
 function panicBanner() {
-  const banner = h("div", { class: "banner panic", role: "alert", hidden: true }, icon("panic"), h("p", {}, h("strong", {}, t("panic.banner")), " ", t("panic.banner_what")));
+  const banner = h("div", { class: "banner alarm", role: "alert", hidden: true }, icon("panic"), h("p", {}, h("strong", {}, t("panic.banner")), " ", t("panic.banner_what")));
   status.watch((now) => show(banner, now?.panic === true));
   return banner;
 }

@@ -39,6 +39,12 @@ async function begin() {
     door.hidden = now !== "out";
   });
 
+  // Somebody pastes a link into the address of the page that is open.
+  addEventListener("hashchange", () => {
+    const code = takeCode();
+    if (code !== null && link.value === "out") door.enter(code);
+  });
+
   // A dock keeps its address with the old code in it: the session counts, the code is for who has none.
   const code = takeCode();
   if (kept.get("key") !== null) {

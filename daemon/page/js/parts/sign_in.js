@@ -7,10 +7,10 @@ import { link } from "../state.js";
 
 /**
  * @param {function(boolean): void} entered is called after a sign-in; true: it is the first of all.
- * `tell(sentence)` shows why a code was refused. `spare`: a code to try once if the session has ended.
+ * `tell(sentence)` shows why a code was refused, `enter(code)` tries one. `spare`: a code to try once if the session has ended.
  */
 export function signInView(entered) {
-  const code = h("input", { type: "text", autocomplete: "one-time-code", autocapitalize: "characters", spellcheck: "false", placeholder: "XXXX-XXXX-XXXX", maxlength: 20, required: true });
+  const code = h("input", { type: "text", autocomplete: "one-time-code", autocapitalize: "characters", spellcheck: "false", placeholder: "XXXX-XXXX-XXXX", maxlength: 80, required: true });
   const problem = h("p", { class: "note bad", role: "alert", hidden: true });
   const enter = async (text) => {
     show(problem, false);
@@ -45,11 +45,13 @@ export function signInView(entered) {
     say(problem, sentence);
     show(problem, true);
   };
+  view.enter = enter;
   view.spare = null;
   link.watch((now) => {
     if (now !== "out" || view.spare === null) return;
     const spare = view.spare;
-    view.spare = null;
+    view.enter = enter;
+  view.spare = null;
     enter(spare);
   });
   return view;

@@ -1,0 +1,149 @@
+"""Everything that the page says stands in one file per language."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from daemon.control.site import FOLDER
+from daemon.settings import Settings
+from tests.browser.conftest import Visit
+from tests.browser.double import Double
+
+STRINGS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted((FOLDER / "strings").glob("*.json"))}
+SCRIPTS = {path: path.read_text("utf-8") for path in sorted((FOLDER / "js").rglob("*.js"))}
+
+
+def test_both_languages_say_the_same_things() -> None:
+    assert set(STRINGS) == {"en", "zh"}
+    assert STRINGS["en"].keys() == STRINGS["zh"].keys()
+    for key, text in STRINGS["en"].items():
+        there = STRINGS["zh"][key]
+        assert bool(text) == bool(there), key
+        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", there)), key
+
+
+def test_chinese_is_chinese() -> None:
+    same = {"app", "title", "facts.obs", "wizard.obs", "choice.en", "choice.zh"}
+    for key, text in STRINGS["zh"].items():
+        words = re.sub(r"\{\w+\}", "", text)
+        if re.search(r"\w", words) and key not in same and not key.startswith("unit."):
+            assert re.search(r"[\u4e00-\u9fff]", text), key
+
+
+def _used() -> tuple[set[str], set[str]]:
+    """Keys that the scripts name, and beginnings of keys that they put together."""
+    named, begun = set(), set()
+    for text in SCRIPTS.values():
+        found = re.findall(r"""["'`]([a-z_]+(?:\.[a-z0-9_]+)*\.?)(\$\{)?""", text)
+        named |= {key for key, more in found if not more}
+        begun |= {key for key, more in found if more}
+        # t(condition ? "a.b" : "a.c") and tOr(…) are among them; `${base}.one` is counted() of words.js.
+        named |= {f"{key}.{n}" for key in re.findall(r'counted\("([\w.]+)"', text) for n in ("one", "many")}
+    return named, {one for one in begun if "." in one}
+
+
+def test_every_string_is_used_and_every_used_one_exists() -> None:
+    named, begun = _used()
+    extra = {"state.", "setting."}  # put together in words.js and form.js
+    unused = {key for key in STRINGS["en"] if key not in named and not key.startswith(tuple(begun | extra))}
+    unused -= {"switch.face_what", "switch.voice_what", "switch.rest_what"}
+    assert not unused
+    asked = {key for text in SCRIPTS.values() for key in re.findall(r"""\bt\(\s*["']([\w.]+)["']""", text)}
+    asked |= {
+        key
+        for text in SCRIPTS.values()
+        for pair in re.findall(r"""\bt\([^"'()]*\? ?["']([\w.]+)["'] : ["']([\w.]+)["']""", text)
+        for key in pair
+    }
+    assert asked
+    assert not asked - STRINGS["en"].keys()
+
+
+def _entries(schema: dict[str, Any], path: tuple[str, ...] = ()) -> list[str]:
+    found = []
+    for name, entry in schema.get("properties", {}).items():
+        inner = SCHEMA["$defs"][entry["$ref"].rsplit("/", 1)[-1]] if "$ref" in entry else entry
+        found.append(".".join((*path, name)))
+        found += _entries(inner, (*path, name))
+    return found
+
+
+SCHEMA = Settings.model_json_schema()
+
+
+def test_every_setting_has_a_name_in_both_languages() -> None:
+    entries = _entries(SCHEMA)
+    assert "show.fps" in entries
+    for entry in entries:
+        assert f"setting.{entry}" in STRINGS["zh"], f"daemon/page/strings: setting.{entry} is missing"
+        assert f"setting.{entry}.what" in STRINGS["zh"], f"daemon/page/strings: setting.{entry}.what is missing"
+
+
+_SAID = """() => {
+  const said = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const parent = node.parentElement;
+    if (parent.closest("code, kbd, [lang=en]") || !parent.checkVisibility()) continue;
+    if (node.textContent.trim()) said.push(node.textContent.trim());
+  }
+  for (const element of document.querySelectorAll("*")) {
+    if (element.closest("[lang=en]") || !element.checkVisibility()) continue;
+    for (const name of ["aria-label", "title", "alt", "placeholder", "aria-valuetext", "aria-roledescription"]) {
+      const value = element.getAttribute(name);
+      if (value && value.trim()) said.push(value.trim());
+    }
+  }
+  return said;
+}"""
+
+
+@pytest.mark.parametrize("view", ["live", "meters", "scenes", "clips", "newcomer", "settings", "wizard"])
+def test_no_sentence_stands_outside_the_strings(visit: Callable[..., Visit], double: Double, view: str) -> None:
+    """With every string between marks, all that is seen or spoken without marks must be data or a number."""
+
+    def marked(route: Route) -> None:
+        said = {key: f"⟦{text}⟧" if text else "" for key, text in STRINGS["en"].items()}
+        route.fulfill(json=said)
+
+    there = visit(signed_in=False)
+    there.page.route("**/page/strings/*.json", marked)
+    there.page.reload()
+    expect(there.page.get_by_role("heading", name="⟦Sign in⟧")).to_be_visible()
+    there.page.goto(double.link())  # another #fragment of the page that is open
+    expect(there.page.locator(".stage-name")).to_be_visible()
+    if view == "wizard":
+        there.go("settings")
+        there.page.locator(".row .button").first.click()
+        expect(there.page.get_by_role("dialog")).to_be_visible()
+    else:
+        there.go(view)
+    if view == "settings":
+        expect(there.page.locator(".schema-section").first).to_be_visible()
+        for section in there.page.locator(".schema-section > summary").all():
+            section.click()
+    elif view == "clips":
+        expect(there.page.locator(".clip").first).to_be_visible()
+    elif view == "scenes":
+        expect(there.page.locator(".scene-row").first).to_be_visible()
+    data = json.dumps(
+        [double.stage.status(), double.stage.personas(), double.stage.bindings(), double.stage.scene_names,
+         double.clips, double.devices, double.stage.settings()], ensure_ascii=False,
+    )  # fmt: skip
+    loose = [
+        text
+        for text in there.page.evaluate(_SAID)
+        if re.search(r"[^\W\d_]{2,}", re.sub(r"⟦[^⟦⟧]*(?:⟦[^⟦⟧]*⟧[^⟦⟧]*)*⟧", "", text))
+        and json.dumps(text, ensure_ascii=False)[1:-1] not in data
+    ]
+    allowed = {"XXXX-XXXX-XXXX", "English", "中文"}
+    names = {name[:2].upper() for name in double.stage.names}
+    # A clip's line is its persona, its date as the reader writes it, and its size.
+    loose = [text for text in loose if text not in allowed | names and " · " not in text]
+    assert not loose
