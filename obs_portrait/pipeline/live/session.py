@@ -277,7 +277,7 @@ class LiveSession:
     def wait(self, seconds: float | None = None) -> bool:
         """Waits until the session ends by itself (file over, Esc, gave up); True if it has. At most `seconds`."""
         if self._done or (seconds is not None and seconds <= 0):
-            # Without the lock: a signal that interrupts the main thread just as it gets a contended lock leaves the lock
+            # Without the lock: a signal that interrupts the main thread just as it gets a contended lock leaves it
             # taken for ever, and a terminated show would never stop.
             return self._done
         deadline = None if seconds is None else now_ns() / 1e9 + seconds
