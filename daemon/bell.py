@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from daemon.notify import Word
+from obs_portrait.errors import DesktopError
 
 __all__ = ["Bell", "notices_available"]
 
@@ -52,17 +54,21 @@ class Bell:
 
     async def _show_all(self, folder: Path) -> None:
         desktop: Any = None
+        log, logger = _Reason(), logging.getLogger("desktop_notifier")
+        logger.addHandler(log)
+        logger.propagate = False
         loop = asyncio.get_running_loop()
         while (word := await loop.run_in_executor(None, self._words.get)) is not None:
             try:
                 desktop = desktop or _desktop(folder)
-                await asyncio.wait_for(_show(desktop, word), _PATIENCE_S)
+                await asyncio.wait_for(_show(desktop, word, log), _PATIENCE_S)
                 self.problem = None
             except Exception as error:  # no bus, no server, a server that is sick: whatever it is, the show goes on
                 _hang_up(desktop)
                 desktop = None
                 self.problem = f"The desktop shows no notices ({type(error).__name__}: {error})."
         _hang_up(desktop)
+        logger.removeHandler(log)
 
 
 def _desktop(folder: Path) -> Any:
@@ -76,11 +82,28 @@ def _desktop(folder: Path) -> Any:
     return DesktopNotifier("OBS Portrait", Icon(path=picture))
 
 
-async def _show(desktop: Any, word: Word) -> None:
+class _Reason(logging.Handler):
+    """desktop-notifier swallows what goes wrong and logs it. It is kept for us, and is not printed into terminals."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.last: BaseException | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        self.last = record.exc_info[1] if record.exc_info else None
+
+
+async def _show(desktop: Any, word: Word, log: _Reason) -> None:
+    """Raises what went wrong."""
     from desktop_notifier import Urgency
 
+    sent = asyncio.Event()
     urgency = Urgency.Critical if word.urgent else Urgency.Normal
-    await desktop.send(word.title, word.text, urgency=urgency, timeout=-1 if word.urgent else _SHOWN_S)
+    timeout = -1 if word.urgent else _SHOWN_S
+    await desktop.send(word.title, word.text, urgency=urgency, timeout=timeout, on_dispatched=sent.set)
+    if not sent.is_set():
+        raise log.last or DesktopError("it was not sent")
 
 
 def _hang_up(desktop: Any) -> None:
