@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon.control.stage import Binding, ClipAction, ClipResult, History, Persona, SettingsView, Stage, Status
+from daemon.rooms.house import House
 from daemon.settings import Settings, SettingsFile
 from daemon.telling import tell
 from daemon.troupe import Troupe
@@ -61,6 +62,8 @@ class App(Stage):
         self._tell = on_notice or (lambda notice: None)
         self.session = LiveSession(options, self._heard)
         self.settings_file = settings or SettingsFile()
+        self._house = House(self.session)
+        self.rooms = self._house
         self._troupe = Troupe(self.session, self.note)
         self._vitals = Vitals(
             self.session.status, self._pids, lambda: self.settings_file.now.alarm, self.note, self._step
@@ -166,6 +169,7 @@ class App(Stage):
         if self._control is not None:
             self._control.stop()
             self._control = None
+        self._house.close()
         return report
 
     def __enter__(self) -> App:

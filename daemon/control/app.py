@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute, compile_path
 from starlette.websockets import WebSocket
 
+from daemon.control.answering import answer_of
+from daemon.control.asking import RefusalError, check, place, read
 from daemon.control.caller import BusyError, Caller
 from daemon.control.events import Events
 from daemon.control.guard import Guard, refusal
+from daemon.control.limits import Bucket
 from daemon.control.openapi import schema
-from daemon.control.operations import OPERATIONS, Operation
+from daemon.control.operation import LARGEST_BODY, Operation
+from daemon.control.operations import OPERATIONS
 from daemon.control.sessions import Sessions
 from daemon.control.site import Site
 from daemon.control.stage import Stage
-from obs_portrait.errors import PortraitError
+from obs_portrait.errors import ControlError, PortraitError
 
 __all__ = ["ControlApp"]
 
-LARGEST_BODY: Final = 64 * 1024
-_BODY_S: Final = 5.0
+_UPLOADS: Final = 2
+"""At once: each holds a picture in memory."""
+_BUSY: Final = "The daemon is busy: too many calls hang; see `obs-portrait status`."
 _log = logging.getLogger(__name__)
-
-
-class _RefusalError(Exception):
-    def __init__(self, status: int, sentence: str) -> None:
-        self.status, self.sentence = status, sentence
 
 
 class ControlApp:
     """`asgi` serves the stage on `port` to who has `token`.
 
-    Calls into the stage run in threads of two pools: 8 for everything, 4 more for what is urgent.
+    Calls into the stage run in threads of three pools: 8 for everything, 4 more for what is urgent, and 16 for what is
+    slow even if all is well.
     """
 
     def __init__(
@@ -50,7 +50,9 @@ class ControlApp:
         """sessions: of the page; None keeps them nowhere. timeout: overrides every operation's own, in s."""
         sessions = sessions if sessions is not None else Sessions()
         self._stage, self._timeout = stage, timeout
-        self._ordinary, self._urgent = Caller(8, "call"), Caller(4, "urgent")
+        self._ordinary, self._urgent, self._slow = Caller(8, "call"), Caller(4, "urgent"), Caller(16, "slow")
+        self._rates = {row.id: Bucket(row.per_second, row.per_second) for row in OPERATIONS if row.per_second}
+        self._uploads = 0
         routes = [
             *(Route(row.path, self._endpoint(row), methods=[row.method]) for row in OPERATIONS),
             Route("/v1/openapi.json", _openapi),
@@ -65,6 +67,7 @@ class ControlApp:
         """Gives the threads back."""
         self._ordinary.close()
         self._urgent.close()
+        self._slow.close()
 
     async def _listen(self, websocket: WebSocket) -> None:
         await self.events.serve(websocket)
@@ -72,10 +75,13 @@ class ControlApp:
     def _endpoint(self, row: Operation) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             try:
-                body = await _body(request, row.body) if row.body is not None else None
-                answer = await self._call(row, body)
-                return JSONResponse(answer)
-            except _RefusalError as refused:
+                where = place(request, row.parameters)
+                bucket = self._rates.get(row.id)
+                if bucket is not None and not bucket.take():
+                    raise RefusalError(429, "Too many requests; wait a second.")
+                body = await self._body(request, row) if row.body is not None else None
+                return answer_of(row, await self._call(row, body, where))
+            except RefusalError as refused:
                 return refusal(refused.status, refused.sentence)
             except Exception:
                 _log.exception("%s failed", row.id)
@@ -83,57 +89,44 @@ class ControlApp:
 
         return endpoint
 
-    async def _call(self, row: Operation, body: Any) -> Any:
-        caller = self._urgent if row.urgent else self._ordinary
+    async def _body(self, request: Request, row: Operation) -> BaseModel:
+        model = row.body or BaseModel
+        if row.largest <= LARGEST_BODY:
+            return check(await read(request), model)
+        if self._uploads >= _UPLOADS:
+            raise RefusalError(429, "Other pictures are being sent; wait until they are done.")
+        self._uploads += 1
+        try:
+            content = await read(request, row.largest)
+            checked = await self._slow.call(lambda: check(content, model), row.timeout)  # megabytes: not in this loop
+        except BusyError as error:
+            raise RefusalError(503, _BUSY) from error
+        finally:
+            self._uploads -= 1
+        return cast(BaseModel, checked)
+
+    async def _call(self, row: Operation, body: Any, where: tuple[Any, ...]) -> Any:
+        caller = self._urgent if row.urgent else self._slow if row.slow else self._ordinary
         timeout = row.timeout if self._timeout is None else self._timeout
         try:
-            answer = await caller.call(lambda: row.call(self._stage, body), timeout)
+            answer = await caller.call(lambda: row.carry_out(self._stage, body, where), timeout)
         except PortraitError as error:
-            raise _RefusalError(409, str(error)) from error
+            raise RefusalError(_status(error), str(error)) from error
         except TimeoutError as error:
-            raise _RefusalError(
+            raise RefusalError(
                 503, f"The daemon did not do this within {timeout:g} s; see `obs-portrait status`."
             ) from error
         except BusyError as error:
-            raise _RefusalError(503, "The daemon is busy: too many calls hang; see `obs-portrait status`.") from error
+            raise RefusalError(503, _BUSY) from error
         if row.method != "GET":
             self.events.poke()
         return answer
 
 
-async def _body(request: Request, model: type[BaseModel]) -> BaseModel:
-    """The checked body; an empty one is an object without entries."""
-    content = await _read(request)
-    if content:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise _RefusalError(415, "The body must be JSON, with 'Content-Type: application/json'.")
-    try:
-        return model.model_validate_json(content or b"{}")
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(f"'{name}'" for name in model.model_fields)
-        needs = f" It may have {known}." if known else " It has no entries."
-        raise _RefusalError(
-            422, f"The body is wrong{f' at {where!r}' if where else ''}: {first['msg']}.{needs}"
-        ) from error
-
-
-async def _read(request: Request) -> bytes:
-    """The body, unless it is too large or too slow."""
-    content = bytearray()
-    try:
-        async with asyncio.timeout(_BODY_S):
-            async for part in request.stream():
-                content += part
-                if len(content) > LARGEST_BODY:
-                    raise _RefusalError(413, f"The body is larger than {LARGEST_BODY // 1024} KiB.")
-    except TimeoutError as error:
-        raise _RefusalError(408, f"The body did not come within {_BODY_S:g} s.") from error
-    except ClientDisconnect as error:
-        raise _RefusalError(400, "The body is not whole.") from error
-    return bytes(content)
+def _status(error: PortraitError) -> int:
+    """A refusal's own status where it has one."""
+    said = error.status if isinstance(error, ControlError) else None
+    return said if said is not None and 400 <= said < 500 else 409
 
 
 async def _openapi(request: Request) -> Response:
@@ -146,6 +139,11 @@ async def _no_such_thing(request: Request, error: Exception) -> Response:
         return refusal(404, "There is nothing at this address; /v1/openapi.json lists what there is.")
     if status == 405:
         answer = refusal(405, f"{request.method} cannot be used here; /v1/openapi.json lists what can.")
-        answer.headers["Allow"] = ", ".join(row.method for row in OPERATIONS if row.path == request.url.path) or "GET"
+        answer.headers["Allow"] = ", ".join(_allowed(request)) or "GET"
         return answer
     return refusal(status, "This cannot be served.")
+
+
+def _allowed(request: Request) -> list[str]:
+    """Methods that can be used at the request's path."""
+    return [row.method for row in OPERATIONS if compile_path(row.path)[0].fullmatch(request.url.path)]

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from daemon.control.operations import OPERATIONS, Operation
+from daemon.control.operation import Media, Operation
+from daemon.control.operations import OPERATIONS
 from obs_portrait import __version__
 
 __all__ = ["ERRORS", "schema"]
@@ -15,8 +16,8 @@ __all__ = ["ERRORS", "schema"]
 ERRORS = {
     400: "Not a request of this API.",
     401: "The token is missing or wrong.",
-    403: "Not from this computer's own programs: a foreign Host or Origin.",
-    404: "There is nothing at this address.",
+    403: "Not from this computer's own programs: a foreign Host or Origin; or not allowed now.",
+    404: "There is nothing at this address, or no longer.",
     405: "Not with this method.",
     408: "The body did not come in time.",
     409: "The daemon refuses, and says why.",
@@ -37,29 +38,41 @@ def _of(shape: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return made, made.pop("$defs", {})
 
 
+def _answers(row: Operation, shapes: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(row.answer, Media):
+        answer, defined = _of(row.answer)
+        name = answer.get("title", row.answer.__name__)
+        shapes.update({**defined, name: answer})
+        content = {"application/json": {"schema": {"$ref": _REF.format(model=name)}}}
+        return {"200": {"description": "As asked.", "content": content}}
+    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in row.answer.kinds}
+    answers: dict[str, Any] = {"200": {"description": "As asked.", "content": content}}
+    if row.answer.may_lack:
+        answers["204"] = {"description": "There is none now."}
+    if row.answer.ranges:
+        answers["206"] = {"description": "The part that the header Range asked for.", "content": content}
+        answers["416"] = _refusal("There is no such part.")
+    return answers
+
+
+def _refusal(text: str) -> dict[str, Any]:
+    return {"description": text, "content": {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}}}
+
+
 def _operation(row: Operation, shapes: dict[str, Any]) -> dict[str, Any]:
-    answer, defined = _of(row.answer)
-    name = answer.get("title", row.answer.__name__)
-    shapes.update({**defined, name: answer})
-    errors = {
-        str(status): {
-            "description": text,
-            "content": {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}},
-        }
-        for status, text in ERRORS.items()
-        if status not in {404, 405}
-    }
     described: dict[str, Any] = {
         "operationId": row.id,
         "summary": row.summary,
         "responses": {
-            "200": {
-                "description": "As asked.",
-                "content": {"application/json": {"schema": {"$ref": _REF.format(model=name)}}},
-            },
-            **errors,
+            **_answers(row, shapes),
+            **{str(status): _refusal(text) for status, text in ERRORS.items() if status != 405},
         },
     }
+    if row.parameters:
+        described["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": _of(shape)[0]}
+            for name, shape in row.parameters.items()
+        ]
     if row.body is not None:
         body, defined = _of(row.body)
         shapes.update(defined)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from daemon.control.operation import Operation
+from daemon.control.room_operations import ROOM_OPERATIONS
 from daemon.control.stage import (
     Binding,
     ClipAction,
@@ -22,7 +23,7 @@ from obs_portrait import __version__
 
 __all__ = ["OPERATIONS", "Operation"]
 
-_SHORT, _CLIP = 3.0, 30.0
+_CLIP = 30.0
 
 
 class _Body(BaseModel):
@@ -94,30 +95,6 @@ class Bindings(BaseModel):
     bindings: list[Binding]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One thing that can be asked for.
-
-    call: (stage, checked body) -> the answer's JSON object; runs in a thread and may block. answer: its shape, for the
-    schema. timeout: s after which the API answers 503. urgent: has threads and a rate of its own, so that it gets
-    through whatever else hangs or floods.
-    """
-
-    method: str
-    path: str
-    summary: str
-    call: Callable[[Stage, Any], Any]
-    answer: Any
-    body: type[BaseModel] | None = None
-    timeout: float = _SHORT
-    urgent: bool = False
-
-    @property
-    def id(self) -> str:
-        """For the schema and log lines: "get-status"."""
-        return f"{self.method.lower()}-{self.path.removeprefix('/v1').strip('/') or 'about'}"
-
-
 def _done(act: Callable[[Stage, Any], None]) -> Callable[[Stage, Any], dict[str, bool]]:
     def call(stage: Stage, body: Any) -> dict[str, bool]:
         act(stage, body)
@@ -181,4 +158,5 @@ OPERATIONS: tuple[Operation, ...] = (
         "PUT", "/v1/bindings", "Bind exactly one scene to a persona, or take its rule away (null).",
         _done(lambda stage, body: stage.bind(body.scene, body.persona)), Done, _Bind,
     ),
+    *ROOM_OPERATIONS,
 )  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from typing_extensions import (
     TypedDict,
 )  # pydantic reads these shapes for the OpenAPI schema; before 3.12 it needs these
+
+if TYPE_CHECKING:
+    from daemon.control.rooms import Rooms
 
 __all__ = [
     "Binding", "ClipAction", "ClipResult", "Hint", "History", "Latency", "ObsState", "Persona", "Quality", "Reference",
@@ -172,6 +175,9 @@ class Stage(Protocol):
     raise `PortraitError`, whose sentence the API passes on with a 4xx; anything else becomes a 500 without details.
     Returned values must be JSON-ready: dicts, lists, str, int, finite float, bool and None.
     """
+
+    rooms: Rooms
+    """What the page needs beyond the show."""
 
     def status(self) -> Status:
         """A snapshot. Asked four times a second while a page is open: cheap, never waits for OBS or a device."""

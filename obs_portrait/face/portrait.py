@@ -16,7 +16,7 @@ from obs_portrait.errors import FaceError
 from obs_portrait.face.tracker import FaceTracker
 from obs_portrait.face.types import LANDMARKS, Portrait
 
-__all__ = ["MAX_PIXELS", "SIDECAR", "load_picture", "load_portrait", "load_sidecar"]
+__all__ = ["MAX_PIXELS", "SIDECAR", "find_landmarks", "load_picture", "load_portrait", "load_sidecar"]
 
 MAX_PIXELS: Final = 40_000_000
 """A picture with more pixels is refused before it is decoded (a decompression bomb, or a scan to be made smaller)."""
@@ -117,7 +117,7 @@ def load_portrait(path: Path, sidecar: Path | None = None) -> Portrait:
     beside = sidecar or path.with_name(SIDECAR)
     if sidecar is not None or beside.is_file():
         return Portrait(image, load_sidecar(beside, image.shape[1], image.shape[0]), path.stem)
-    landmarks = _find_face(image)
+    landmarks = find_landmarks(image)
     if landmarks is None:
         raise FaceError(
             f"{path}: no face was found in it; use a picture that shows a face from the front, or put its points into "
@@ -126,9 +126,11 @@ def load_portrait(path: Path, sidecar: Path | None = None) -> Portrait:
     return Portrait(image, landmarks, path.stem)
 
 
-def _find_face(image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-    """Landmarks of the largest face. The detector overlooks faces that are small in the picture: where it sees none,
-    it is shown overlapping parts of the picture."""
+def find_landmarks(image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    """(478, 3) float32 landmarks of the largest face in a picture, (H, W, 3) uint8 RGB; None if there is none.
+
+    The detector overlooks faces that are small in the picture: where it sees none, it is shown overlapping parts.
+    """
     with FaceTracker("image", max_faces=5) as tracker:
         seen = tracker.track(image, 0)
         if seen is not None:

@@ -48,6 +48,7 @@ from obs_portrait.pipeline.live.options import (
     VideoPlan,
     Voice,
 )
+from obs_portrait.pipeline.live.picture_mail import Mails
 from obs_portrait.pipeline.live.status import LiveReport, LiveStatus, figures_of, status_of
 from obs_portrait.pipeline.live.supervisor import Keeper, Phase
 
@@ -77,6 +78,8 @@ class LiveSession:
         self._held_back: set[str] = set()  # processes that wait for somebody to be prepared before they begin
         self._numbers = itertools.count(1)
         paths = ["video"] if options.audio is None else ["video", "audio"]
+        self.previews = Mails()
+        """Small pictures of the persona and, while that is allowed, of the camera; made only for who asks."""
         self._cast = Cast(options.personas, paths, self._send, self._hide)
         self._on_notice = on_notice or (lambda notice: None)
         self._video = Keeper("video", video_process.body, self._video_plan, Board(*VIDEO_CELLS), hung_s=options.hung_s)

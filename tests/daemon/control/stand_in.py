@@ -8,6 +8,7 @@ from typing import Any
 from daemon.control.stage import Binding, ClipAction, ClipResult, History, Persona, SettingsView, Status
 from daemon.settings import Settings
 from obs_portrait.errors import ObsError, ProfileError
+from tests.daemon.control.rooms_stand_in import RoomsStandIn
 
 __all__ = ["StageStandIn"]
 
@@ -29,6 +30,7 @@ class StageStandIn:
         self.error: Exception | None = None
         self.status_error: Exception | None = None
         self.extra: Status = {}
+        self.rooms = RoomsStandIn()
 
     def _wait(self) -> None:
         self.entered.set()

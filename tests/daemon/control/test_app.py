@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from daemon.control.client import ControlClient
+from daemon.control.operation import Media
 from daemon.control.operations import OPERATIONS
 from obs_portrait.errors import ControlError
 from tests.daemon.control.conftest import Knock
@@ -177,5 +178,5 @@ def test_answers_keep_to_their_shapes(knock: Knock) -> None:
     from pydantic import TypeAdapter
 
     for row in OPERATIONS:
-        if row.method == "GET":
+        if row.method == "GET" and not isinstance(row.answer, Media):
             TypeAdapter(row.answer).validate_python(knock("GET", row.path).body, strict=True)

@@ -1,0 +1,1 @@
+"""What the page needs beyond the show: previews, pictures, clips, devices, newcomers. `house.House` joins them."""

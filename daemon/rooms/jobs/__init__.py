@@ -1,0 +1,1 @@
+"""What the errands child can do. These modules may load anything; the daemon never imports them."""
