@@ -14,20 +14,27 @@ export function visible(element) {
 
 /**
  * Calls `work` every `interval()` ms, never twice at once, while `element` can be seen.
- * @returns {{stop: function(): void}}
+ * @returns {{stop: function(): void, soon: function(): void}} soon: the next turn is now
  */
 export function whileSeen(element, interval, work) {
   let running = true;
   let timer = null;
+  let busy = false;
   watcher.observe(element);
   const turn = async () => {
-    if (!running) return;
+    if (!running || busy) return;
+    busy = true;
     const begun = performance.now();
     if (link.value === "up" && visible(element)) await work();
+    busy = false;
     if (running) timer = setTimeout(turn, Math.max(20, interval() - (performance.now() - begun)));
   };
   timer = setTimeout(turn, 0);
   return {
+    soon() {
+      clearTimeout(timer);
+      if (!busy) timer = setTimeout(turn, 0);
+    },
     stop() {
       running = false;
       clearTimeout(timer);

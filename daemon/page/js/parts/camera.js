@@ -31,6 +31,7 @@ export function cameraPreview() {
       if (old) URL.revokeObjectURL(old);
       show(image, blob !== null);
     } catch (refusal) {
+      if (refusal.status === 429) return;
       if (on) toasts.tell(refusal.message, "bad", true);
       off();
     }

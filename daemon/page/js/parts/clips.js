@@ -42,7 +42,7 @@ export function clipsView() {
   }
 
   const row = (clip) => {
-    const frame = h("span", { class: "clip-frame" }, icon("clips"), h("span", { class: "clip-length" }, duration(clip.seconds)));
+    const frame = h("span", { class: "clip-frame" }, icon("clips"), clip.seconds === null ? null : h("span", { class: "clip-length" }, duration(clip.seconds)));
     picture(`/v1/clips/${encodeURIComponent(clip.id)}/thumbnail`)
       .then((blob) => {
         if (blob === null) return;

@@ -11,6 +11,7 @@ import { stateMeaning, stateText, stateTone } from "./words.js";
 
 const PREVIEW_MS = 110;
 const CALM_MS = 1000;
+const EAGER_MS = 200;
 const IDLE_MS = 1500; // while there is nothing to see
 
 /** The stage as a section. */
@@ -54,6 +55,7 @@ function preview() {
   const figure = h("figure", { class: "preview" }, image, nothing, rate, pause);
   let pictured = false;
   let absent = false;
+  let ticking = null;
   const swap = (blob) => {
     const old = image.src;
     if (blob !== null) image.src = URL.createObjectURL(blob);
@@ -64,22 +66,25 @@ function preview() {
     show(pause, pictured || paused.value);
   };
   show(pause, false);
-  status.watch((now) => {
+  status.watch((now, before) => {
     if (now === null) return;
+    if (before && (before.panic !== now.panic || before.state !== now.state || before.persona !== now.persona)) ticking?.soon();
     set(image, "alt", t("preview.alt", { persona: now.persona, state: stateText(now) }));
     set(figure, "data-tone", now.panic ? "bad" : stateTone(now));
     say(rate, typeof now.fps === "number" && now.state === "live" ? t("unit.fps", { n: Math.round(now.fps) }) : "");
   });
-  const interval = () => (absent ? 10000 : !pictured ? IDLE_MS : calm() ? CALM_MS : PREVIEW_MS);
-  whileSeen(figure, interval, async () => {
+  let empty = 0; // the daemon encodes nothing before somebody asks, so the first answers are empty
+  const interval = () => (absent ? 10000 : !pictured ? (empty < 8 ? EAGER_MS : IDLE_MS) : calm() ? CALM_MS : PREVIEW_MS);
+  ticking = whileSeen(figure, interval, async () => {
     if (paused.value || status.value === null) return;
     try {
       const blob = await picture("/v1/preview");
       absent = false;
+      empty = blob === null ? empty + 1 : 0;
       swap(blob);
     } catch (refusal) {
       absent = refusal.absent === true;
-      if (pictured) swap(null);
+      if (pictured && refusal.status !== 429) swap(null);
     }
   });
   return figure;

@@ -1,0 +1,125 @@
+"""The page's files and the sign-in, by hand."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from daemon.control.guard import COOKIE
+from daemon.control.server import ControlServer
+from daemon.control.site import FOLDER
+from tests.daemon.control.conftest import Knock
+
+
+def test_every_file_is_served_as_what_it_is(knock: Knock) -> None:
+    kinds = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json",
+             ".svg": "image/svg+xml"}  # fmt: skip
+    files = [path for path in sorted(FOLDER.rglob("*")) if path.is_file()]
+    assert len(files) > 30
+    for path in files:
+        answer = knock("GET", f"/page/{path.relative_to(FOLDER).as_posix()}", authorization=None)
+        assert answer.status == 200, path
+        assert answer.headers["content-type"].startswith(kinds[path.suffix])
+    assert knock("GET", "/", authorization=None).body == (FOLDER / "index.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/page/", "/page", "/page/../control/site.py", "/page/%2e%2e/control/site.py", "/page//etc/passwd", "/page/js",
+     "/page/..%2fcontrol%2fsite.py", "/index.html", "/page/js/none.js", "/page/strings/en.json/"],
+)  # fmt: skip
+def test_nothing_else_is(knock: Knock, path: str) -> None:
+    assert knock("GET", path, authorization=None).status in {401, 404}
+
+
+def test_the_page_has_a_rate_of_its_own(knock: Knock) -> None:
+    """Somebody who loads it again and again locks nobody out."""
+    answers = [knock("GET", "/page/icons/mark.svg", authorization=None).status for _ in range(450)]
+    assert answers[0] == 200
+    assert set(answers) <= {200, 429}
+    assert knock("GET", "/v1/status").status == 200
+    assert knock("POST", "/v1/session", {"code": "x"}, authorization=None).status == 403
+
+
+def test_a_code_is_given_to_the_token_and_exchanged_for_a_session(knock: Knock) -> None:
+    assert knock("POST", "/v1/session/code", {}, authorization=None).status == 401
+    given = knock("POST", "/v1/session/code", {}).body
+    assert given["seconds"] == 120
+    entered = knock("POST", "/v1/session", {"code": given["code"]}, authorization=None)
+    assert entered.status == 200
+    assert entered.body["first"] is True
+    cookie = entered.headers["set-cookie"]
+    for attribute in ("HttpOnly", "SameSite=strict", "Path=/v1", "Max-Age="):
+        assert attribute in cookie
+    signed = {"authorization": None, "cookie": cookie.partition(";")[0], "x_page_key": entered.body["key"]}
+    own = f"http://127.0.0.1:{knock.port}"
+    assert knock("GET", "/v1/status", **signed).status == 200
+    assert knock("POST", "/v1/search", {}, **signed).status == 401  # nobody knows from where
+    assert knock("POST", "/v1/search", {}, **signed, origin=own).status == 200
+    assert knock("POST", "/v1/search", {}, **signed, origin="http://evil.example").status == 403
+    assert knock("POST", "/v1/search", {}, **signed, origin=own, host="evil.example").status == 403
+    two = f"{signed['cookie']}; {signed['cookie']}"
+    assert knock("GET", "/v1/status", **{**signed, "cookie": two}).status == 401
+    assert knock("GET", "/v1/status", **{**signed, "x_page_key": "x"}).status == 401
+    assert knock("DELETE", "/v1/session", **signed, origin=own).status == 200
+    assert knock("GET", "/v1/status", **signed).status == 401
+
+
+def test_a_wrong_bearer_is_not_saved_by_a_cookie(knock: Knock) -> None:
+    code = knock("POST", "/v1/session/code", {}).body["code"]
+    entered = knock("POST", "/v1/session", {"code": code}, authorization=None)
+    signed = {"cookie": entered.headers["set-cookie"].partition(";")[0], "x_page_key": entered.body["key"]}
+    assert knock("GET", "/v1/status", authorization="Bearer wrong", **signed).status == 401
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"code": 7}', b'{"code": "%s"}' % (b"x" * 300), b"[" * 250, b"\xff\xfe"]
+)
+def test_what_is_no_code_is_refused_in_one_sentence(knock: Knock, body: bytes) -> None:
+    answer = knock("POST", "/v1/session", body, authorization=None)
+    assert answer.status == 422
+    assert "code" in answer.body["error"]
+
+
+def test_guessing_is_slow(knock: Knock) -> None:
+    statuses = [knock("POST", "/v1/session", {"code": f"{n:012}"}, authorization=None).status for n in range(60)]
+    assert 429 in statuses
+
+
+def test_links_lead_to_the_page_and_nowhere_else(knock: Knock) -> None:
+    from_afar = {"authorization": None, "sec_fetch_site": "cross-site"}
+    assert knock("GET", "/", **from_afar, sec_fetch_dest="document").status == 200
+    assert knock("GET", "/", **from_afar, sec_fetch_dest="iframe").status == 403
+    assert knock("GET", "/page/js/main.js", **from_afar, sec_fetch_dest="script").status == 403
+    assert knock("GET", "/v1/status", sec_fetch_site="cross-site", sec_fetch_dest="document").status == 403
+
+
+def test_a_port_that_is_taken_is_given_up_and_said(serve: Callable[..., ControlServer]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        server = serve(port=port, yielding=True)
+        assert server.port != port
+        assert server.moved is not None
+        assert str(port) in server.moved
+        assert str(server.port) in server.moved
+        assert server.sign_in_link().startswith(f"http://127.0.0.1:{server.port}/#")
+
+
+def test_a_port_of_ones_own_is_not_moved(serve: Callable[..., ControlServer]) -> None:
+    assert serve(yielding=True).moved is None
+
+
+def test_sessions_are_kept_beside_the_token(serve: Callable[..., ControlServer], folder: Path) -> None:
+    first = serve()
+    knock = Knock(first.port, "")
+    entered = knock("POST", "/v1/session", {"code": first.sign_in_link().partition("#")[2]}, authorization=None)
+    first.stop()
+    second = Knock(serve().port, "")
+    signed = {"cookie": entered.headers["set-cookie"].partition(";")[0], "x_page_key": entered.body["key"]}
+    assert signed["cookie"].startswith(f"{COOKIE}=")
+    assert second("GET", "/v1/status", authorization=None, **signed).status == 200
