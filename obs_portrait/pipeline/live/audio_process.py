@@ -117,7 +117,11 @@ class _AudioProcess:
             self._link.wait(0.05)
             for message in self._link.receive():
                 match message:
-                    case Start(epoch):
+                    case Start(epoch, stage):
+                        if stage != self._plan.stage:  # another one has come on stage since the plan was made
+                            self._cues = CueSheet(stage)
+                            with self._lock:
+                                self._pipeline.switch(self._voices[stage])
                         return epoch
                     case Stop():
                         return None

@@ -24,9 +24,16 @@ class Cast:
 
     paths: names of the processes that must be ready for a persona before it may go on stage. send(path, message):
     reaches only a process that is on air; what one missed while it was down it is told when it is back (`on_air`).
+    hide(on): the real person is on stage, who is wanted instead is still being prepared: nothing of either is shown.
     """
 
-    def __init__(self, personas: Sequence[Any], paths: Sequence[str], send: Callable[[str, object], None]) -> None:
+    def __init__(
+        self,
+        personas: Sequence[Any],
+        paths: Sequence[str],
+        send: Callable[[str, object], None],
+        hide: Callable[[bool], None] = lambda on: None,
+    ) -> None:
         """`personas`: names or profiles; raises `ProfileError`. The first one is on stage at the start."""
         loaded = [load(persona) for persona in personas]
         self.personas: dict[str, Any] = {persona.name: persona for persona in loaded}
@@ -34,7 +41,8 @@ class Cast:
         self.stage: str = loaded[0].name
         self.cues: list[tuple[int, str]] = []
         """Every switch: (capture time in ns from which on it holds, name)."""
-        self._send = send
+        self._send, self._hide = send, hide
+        self._hidden: int | None = None  # nothing is shown until this order, or a later one, has been carried out
         self._knows: dict[str, set[str]] = {path: set() for path in paths}
         self._plays = dict.fromkeys(paths, self.stage)  # whom each process believes to be on stage
         self._air: set[str] = set()  # processes that hear what they are sent
@@ -44,22 +52,43 @@ class Cast:
         self._old: dict[str, Any] = {}  # personas as they were before an edit that is being prepared
 
     def plan(self, path: str) -> tuple[Any, ...]:
-        """The personas that a process which is about to start prepares first of all."""
-        self._knows[path] = set(self.personas)
+        """The personas that a process which is about to start prepares first of all. A face takes a second: the one on
+        stage comes back alone, the others follow (`on_air`). Voices are quick, and the slowest one sets the delay."""
+        first = [self.stage] if path == VIDEO else list(self.personas)
+        self._knows[path] = set(first)
         self._plays[path] = self.stage
-        return tuple(self.personas.values())
+        return tuple(self.personas[name] for name in first)
+
+    def may_begin(self, path: str) -> Prepare | None:
+        """A process has prepared its plan. None if the show may begin there with who is on stage now; or what it has
+        to prepare first, because another persona has come on stage meanwhile."""
+        if self.stage not in self._knows[path]:
+            return self._prepare(path, self.stage)
+        self._plays[path] = self.stage
+        return None
 
     def on_air(self, path: str) -> None:
         """A process is ready: it is told what happened since its plan was made."""
         self._air.add(path)
-        for name in self.personas.keys() - self._knows[path]:
-            self._ask(path, name)
-        if self._plays[path] != self.stage:
+        for name in sorted(self.personas, key=lambda name: name != self.wanted):
+            if name not in self._knows[path]:
+                self._ask(path, name)
+        if self._plays[path] == self.stage:
+            self._carried_out[path] = self._number
+        elif self.stage in self._knows[path]:
             self._plays[path] = self.stage
             self._send(path, Switch(self.stage, now_ns(), self._number))
-        else:
-            self._carried_out[path] = self._number
+        elif self._pending is None:  # a switch while it was opening its devices
+            self._await(self._plays[path], self.stage, self._number)
         self._go_on()
+        self._maybe_show()
+
+    def _await(self, shown: str, name: str, number: int) -> None:
+        """`name` comes on stage as soon as it is prepared; `shown` is seen until then, unless it reveals somebody."""
+        self._pending = (name, number)
+        if self.reveals(shown) and not self.reveals(name):
+            self._hidden = number
+            self._hide(True)
 
     def add(self, persona: Any) -> None:
         """A persona that was not in the plan: both processes prepare it in the background."""
@@ -83,8 +112,11 @@ class Cast:
             self._pending = (persona.name, number)
 
     def _ask(self, path: str, name: str) -> None:
+        self._send(path, self._prepare(path, name))
+
+    def _prepare(self, path: str, name: str) -> Prepare:
         persona = self.personas[name]
-        self._send(path, Prepare(name, persona if path == VIDEO else Voice(name, persona.voice)))
+        return Prepare(name, persona if path == VIDEO else Voice(name, persona.voice))
 
     def prepared(self, path: str, name: str, problem: str | None) -> None:
         """A process has answered."""
@@ -100,6 +132,10 @@ class Cast:
             self._knows[path].add(name)
             if self.stage == name:
                 self._pending = None  # there it plays on as it was
+        elif name == self.stage:  # in a process that was started again: its picture is gone, for instance
+            fit = [one for one in self.personas if one != name and not self.reveals(one)]
+            if fit:
+                self.switch(fit[0], self._number)
         else:
             self.personas.pop(name, None)
             if self._pending is not None and self._pending[0] == name:
@@ -114,8 +150,8 @@ class Cast:
         """Puts a persona on stage; as soon as it is prepared, if it is not yet. `number` counts the orders."""
         if name not in self.personas:  # it could not be prepared, and the user knows
             return
-        if any(name not in known for known in self._knows.values()):
-            self._pending = (name, number)
+        if any(name not in self._knows[path] for path in self._air):
+            self._await(self.stage, name, number)
             return
         self._pending = None
         self.stage, self._number = name, number
@@ -147,6 +183,17 @@ class Cast:
     def switched(self, path: str, number: int) -> None:
         """A process has carried out an order."""
         self._carried_out[path] = number
+        self._maybe_show()
+
+    def _maybe_show(self) -> None:
+        if self._hidden is not None and self.is_done(self._hidden):
+            self._hidden = None
+            self._hide(False)
+
+    @property
+    def complete(self) -> bool:
+        """Every persona is prepared everywhere."""
+        return all(known >= self.personas.keys() for known in self._knows.values())
 
     def is_done(self, number: int) -> bool:
         """Every process has carried out this order, or a later one."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from obs_portrait.face.calibration import Calibrator, ReferenceSearch
+from obs_portrait.face.calibration import Calibrator, ReferenceSearch, assess
 from obs_portrait.face.types import Observation
 from obs_portrait.media.types import CameraFrame
 from obs_portrait.pipeline.face_pipeline import FacePipeline
@@ -17,6 +18,10 @@ __all__ = ["Coach"]
 
 _ADVICE_NS = 3_000_000_000
 """A calibration that takes longer than this tells the driver why, and again whenever the reason changes."""
+_RATING_NS: Final = 250_000_000
+_FIT: Final = 0.6
+"""From here on there is nothing to tell the driver; a calibration takes less."""
+_NO_FACE: Final = "No face is in view: move into the picture and see to more light."
 
 
 class Coach:
@@ -24,6 +29,8 @@ class Coach:
 
     told(text, problem): one sentence for the user. figures(current, best): the search's two figures, in percent of
     the face's size, smaller is better; (-1, -1) when it ends. kept(reference): so that a restarted process has it.
+    rated(score, advice): four times a second, how fit the face is as a reference, 0 to 1, and what to do about it, None
+    where it would be taken as it is.
     """
 
     def __init__(
@@ -32,8 +39,10 @@ class Coach:
         told: Callable[[str, bool], None],
         figures: Callable[[float, float], None],
         kept: Callable[[Observation], None],
+        rated: Callable[[float, str | None], None] = lambda score, advice: None,
     ) -> None:
         self._pipeline, self._told, self._figures, self._kept = pipeline, told, figures, kept
+        self._rated, self._rated_ns = rated, -_RATING_NS
         self._calibrator: Calibrator | None = None
         self._since_ns = 0
         self._advice = ""
@@ -56,6 +65,7 @@ class Coach:
         """One frame: its face (None: there is none) and its picture, for its sharpness. Never raises: a better
         reference is a nicety, the show goes on without."""
         try:
+            self._rate(observation, image, captured_ns)
             if self._calibrator is not None:
                 self._calibrate(self._calibrator, observation, image, captured_ns)
             if self._search is not None and observation is not None:
@@ -66,6 +76,17 @@ class Coach:
         except Exception as error:
             self._calibrator = self._search = None
             self._told(f"The reference stays as it is ({type(error).__name__}: {error}).", True)
+
+    def _rate(self, observation: Observation | None, image: NDArray[np.uint8], captured_ns: int) -> None:
+        if 0 <= captured_ns - self._rated_ns < _RATING_NS:
+            return
+        self._rated_ns = captured_ns
+        if observation is None:
+            self._rated(0.0, _NO_FACE)
+            return
+        rating = assess(observation, image)
+        score = rating.score if np.isfinite(rating.score) else 0.0
+        self._rated(round(score, 3), rating.advice if score < _FIT else None)
 
     def _calibrate(
         self, calibrator: Calibrator, observation: Observation | None, image: NDArray[np.uint8], captured_ns: int

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from obs_portrait.face.types import Observation
 from obs_portrait.media.types import CameraFrame, PersonaFrame
 from obs_portrait.pipeline.face_pipeline import FacePipeline
 from obs_portrait.pipeline.live.coach import Coach
 from obs_portrait.pipeline.live.keys import Action
-from obs_portrait.pipeline.live.messages import Calibrated, Notice, Reference, Request
+from obs_portrait.pipeline.live.messages import Calibrated, Notice, Quality, Reference, Request
 from obs_portrait.pipeline.live.performer import Performer
 from obs_portrait.pipeline.live.preview import Preview
 from obs_portrait.pipeline.prepare import PreparedFace
@@ -45,7 +46,10 @@ class Desk:
             told=lambda text, problem: send(Notice("reference", text, problem)),
             figures=self._show_figures,
             kept=lambda reference: send(Calibrated(reference)),
+            rated=lambda score, advice: send(Quality(score, advice)),
         )
+        self.watch: Callable[[CameraFrame, Observation | None], None] = lambda camera, observation: None
+        """Told of each camera frame and the face in it, in the engine's thread."""
         performer.after = self._after
 
     def calibrate(self) -> None:
@@ -85,6 +89,7 @@ class Desk:
 
     def _after(self, camera: CameraFrame, persona: PersonaFrame) -> None:
         self._preview.look(camera, self._pipeline.observation)
+        self.watch(camera, self._pipeline.observation)
         self._coach.see(self._pipeline.observation, camera.image, camera.captured_ns)
 
     def _show_figures(self, current: float, best: float) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "Notice",
     "Prepare",
     "Prepared",
+    "Quality",
     "Ready",
     "Reference",
     "Rehearsed",
@@ -48,9 +49,11 @@ AudioSinkSpec = str | Callable[[], AudioSink]
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Everything is warm: open the source and run. `epoch_ns`: the moment that media time 0 of a file stands for."""
+    """Everything is warm: open the source and run. `epoch_ns`: the moment that media time 0 of a file stands for.
+    `stage`: who is on stage at that moment; prepared."""
 
     epoch_ns: int
+    stage: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,15 @@ class Reference:
 
     current: float
     best: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How fit the driver's face is as a reference now, a few times a second: `calibration.assess`'s score, 0 to 1, and
+    one sentence on what to do, None where nothing is amiss."""
+
+    score: float
+    advice: str | None
 
 
 @dataclass(frozen=True, slots=True)

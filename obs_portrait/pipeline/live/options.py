@@ -15,6 +15,7 @@ from obs_portrait.pipeline.live.messages import AudioSinkSpec, AudioSourceSpec, 
 
 if TYPE_CHECKING:
     from obs_portrait.media.sinks.obs_stream.voice import VoiceRing
+    from obs_portrait.pipeline.live.picture_mail import Mails
     from obs_portrait.pipeline.prepare import PreparedFace, PreparedVoice
     from obs_portrait.voice.settings import VoiceSettings
 
@@ -90,6 +91,8 @@ class VideoPlan:
     reference: Observation | None = None
     voice: VoiceRing | None = None
     """Where the voice comes from that a stream to OBS carries beside the picture."""
+    previews: Mails | None = None
+    """Where small pictures go for who asks for them."""
     listener: socket.socket | None = None
     """The stream's open door, which the session keeps open while this process is started again."""
 
@@ -162,7 +165,7 @@ CONTROL_CELLS = (
     "delay_ns",  # how long this path waits for the other
     "panic",  # 1: only the card, only silence
     "rest",  # 1: the device is closed; the card now and then, no sound at all
-    "muted",  # 1: the persona's still portrait; silence
+    "muted",  # not 0: the persona's still portrait; silence
     "obs_period_ns",  # how long OBS's frames last; 0: nobody knows
 )
 """Written by the session, read by a process each frame or block without waiting: they reach a process that is busy,

@@ -31,6 +31,7 @@ from obs_portrait.pipeline.live.messages import (
     Ended,
     Notice,
     Prepared,
+    Quality,
     Ready,
     Reference,
     Rehearsed,
@@ -57,6 +58,8 @@ __all__ = ["LiveSession"]
 _START_LEAD_NS = 50_000_000
 _FILE_LEAD_NS = 600_000_000
 """A file and the performance take a moment to open; their first frames should not be late."""
+_RATED_NS = 1_500_000_000
+"""An older rating of the driver's face says nothing about now."""
 _STOP_S = 8.0
 _ASLEEP_NS = 1_000_000_000
 """If this thread was away for longer, everybody was: the machine slept, or the whole group of processes was stopped."""
@@ -113,6 +116,7 @@ class LiveSession:
         self._notices: list[str] = []
         self._neutral: Observation | None = None
         self._reference: tuple[float, float] | None = None
+        self._quality: tuple[int, float, str | None] | None = None  # (when it was told, score, advice)
         self._epoch = 0
         self._first = {"video": True, "audio": True}
         self._stop_asked = False
@@ -275,7 +279,12 @@ class LiveSession:
             rests=self.cover.rests,
             face_on=self.cover.face_on,
             voice_on=self.cover.voice_on,
+            quality=self._quality_now(),
         )
+
+    def _quality_now(self) -> tuple[float, str | None] | None:
+        told = self._quality
+        return told[1:] if told is not None and now_ns() - told[0] < _RATED_NS else None
 
     def wait(self, seconds: float | None = None) -> bool:
         """Waits until the session ends by itself (file over, Esc, gave up); True if it has. At most `seconds`."""
@@ -414,6 +423,8 @@ class LiveSession:
                     self._cast.switched(keeper.name, number)
                 case Reference(current, best):
                     self._reference = (current, best) if current >= 0 else None
+                case Quality(score, advice):
+                    self._quality = (now_ns(), score, advice)
                 case Calibrated(reference):
                     self._neutral = reference
                 case Request(what, number):
@@ -448,6 +459,8 @@ class LiveSession:
             self._tell(Notice(keeper.name, said))
             self._on_air.discard(keeper.name)
             self._held_back.discard(keeper.name)
+            if keeper is self._video:
+                self.previews.camera.wipe()  # its writer is dead
             self._cast.fell(keeper.name)
             self._balance.forget()
             if keeper.phase is Phase.FAILED and keeper is self._video and keeper.proven and not keeper.stands_in:
@@ -490,7 +503,8 @@ class LiveSession:
             part,
             self._neutral,
             self._voice,
-            self._listener,
+            previews=self.previews,
+            listener=self._listener,
         )
 
     def _audio_plan(self) -> AudioPlan:

@@ -34,7 +34,8 @@ class LiveStatus:
     at the sinks' doors; negative: earlier), None until both are measured. problems: sentences that hold now.
     reference: avatarify's two figures of the reference search, None while it is off. panic: only the card and silence
     go out. rests: camera and microphone are closed. face_on: the persona moves, otherwise its portrait stands still.
-    voice_on: the persona is heard.
+    voice_on: the persona is heard. quality: how fit the driver's face is as a reference now, 0 to 1, and one sentence
+    on what to do about it, None if nothing; None while nobody is looked at.
     """
 
     running: bool
@@ -49,6 +50,7 @@ class LiveStatus:
     rests: bool = False
     face_on: bool = True
     voice_on: bool = True
+    quality: tuple[float, str | None] | None = None
 
     @property
     def fps(self) -> float:

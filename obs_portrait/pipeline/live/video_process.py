@@ -10,6 +10,7 @@ import statistics
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ from obs_portrait.pipeline.live.messages import (
     Use,
 )
 from obs_portrait.pipeline.live.options import VideoPlan
+from obs_portrait.pipeline.live.picture_mail import Mails
 from obs_portrait.pipeline.live.policy import REST_S
 from obs_portrait.pipeline.live.sinks import open_sinks
 from obs_portrait.pipeline.live.status import STATES
@@ -77,6 +79,7 @@ class _VideoProcess:
         self._canvas = Canvas(self._options.width, self._options.height)
         self._faces: dict[str, PreparedFace] = {}
         self._lock = threading.Lock()
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="prepare")  # one at a time, beside a show that goes on
         self._cues = CueSheet(plan.stage)
         self._frames: Mailbox[CameraFrame] = Mailbox()
         self._results: Mailbox[PersonaFrame] = Mailbox(room=8)
@@ -125,6 +128,15 @@ class _VideoProcess:
         self._pipeline = FacePipeline(first, make_tracker, background=True)
         self._stand_ins = VideoGuard(first.look, self._canvas)  # the pacer's own: the engine's thread may hang
 
+    def _enter(self, stage: str) -> None:
+        """Who is on stage may have changed since the plan was made."""
+        with self._lock:
+            face = self._faces[stage]
+        if stage != self._plan.stage:
+            self._cues = CueSheet(stage)
+            self._pipeline.switch(face)
+            self._stand_ins.switch(face.look)
+
     def _prepare(self, persona: Any) -> PreparedFace:
         from obs_portrait.pipeline.live.dress import dress_rehearsal
         from obs_portrait.pipeline.prepare import prepare_face
@@ -139,7 +151,8 @@ class _VideoProcess:
             self._link.wait(0.05)
             for message in self._link.receive():
                 match message:
-                    case Start(epoch):
+                    case Start(epoch, stage):
+                        self._enter(stage)
                         return epoch
                     case Stop():
                         return None
@@ -154,11 +167,14 @@ class _VideoProcess:
         from obs_portrait.pipeline.live.pacer import Pacer
         from obs_portrait.pipeline.live.performer import Performer
         from obs_portrait.pipeline.live.preview import Preview
+        from obs_portrait.pipeline.live.previews import Previews
 
         self._epoch = epoch
+        self._previews = Previews(self._plan.previews or Mails(), lambda: self._on_stage().look.still)
         self._preview = Preview(self._statistics)
         self._performer = Performer(self._pipeline, self._frames, self._results, self._link.board)
         self._desk = Desk(self._pipeline, self._performer, self._preview, send=self._link.send, face=self._on_stage)
+        self._desk.watch = self._previews.look
         if self._plan.reference is None:
             self._desk.calibrate()
         else:
@@ -189,6 +205,7 @@ class _VideoProcess:
             self._feed.stop()
             self._performer.stop()
         finally:
+            self._previews.stop()
             self._pacer.close()
         self._publish(now_ns())
         return Stopped(self._figures(), [str(self._plan.part)] if self._plan.part else [])
@@ -238,7 +255,7 @@ class _VideoProcess:
             case Switch(name, at_ns, number):
                 self._switch(name, at_ns, number)
             case Prepare(name, persona):
-                threading.Thread(target=self._prepare_aside, args=(name, persona), daemon=True).start()
+                self._aside.submit(self._prepare_aside, name, persona)
             case Stop():
                 self._stopping = True
             case Calibrate():
@@ -325,6 +342,7 @@ class _VideoProcess:
         self._link.send(Notice(about, text, problem))
 
     def _on_written(self, frame: PersonaFrame, latency: int | None) -> None:
+        self._previews.show(frame)
         if latency is not None:
             self._latencies.append(latency)
             self._pipeline.stats.latency.add(latency)
@@ -336,6 +354,7 @@ class _VideoProcess:
 
     def _publish(self, now: int) -> None:
         self._published_ns = now
+        self._previews.tidy()
         self._link.board.publish(self._cells(now))
 
     def _cells(self, now: int) -> dict[str, int]:
