@@ -147,3 +147,17 @@ def test_no_sentence_stands_outside_the_strings(visit: Callable[..., Visit], dou
     # A clip's line is its persona, its date as the reader writes it, and its size.
     loose = [text for text in loose if text not in allowed | names and " · " not in text]
     assert not loose
+
+
+def test_the_browser_inside_obs_28_knows_all_that_the_page_needs() -> None:
+    """Chromium 103. What is newer may only refine: it has a fallback in the line before, or nothing depends on it."""
+    for path in sorted((FOLDER / "css").glob("*.css")):
+        text = path.read_text("utf-8")
+        assert not re.search(r"@media[^{]*[<>]", text), f"{path.name}: ranges came with 104"
+        assert not re.search(r"@container|@layer|@scope|:has\(|^\s*&", text, re.MULTILINE), path.name
+        for found in re.finditer(r"^( *)([a-z-]+): [^;]*(?:dvh|color-mix\()[^;]*;", text, re.MULTILINE):
+            before = text[: found.start()].rstrip("\n").rsplit("\n", 1)[-1]
+            assert before.startswith(f"{found[1]}{found[2]}: "), f"{path.name}: {found[0]} has no fallback"
+    newer = r"\b(?:toSorted|toReversed|withResolvers|groupBy|setHTML|showPopover|fromAsync)\b"
+    for path, text in SCRIPTS.items():
+        assert not re.search(newer, text), path.name

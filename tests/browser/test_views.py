@@ -302,7 +302,7 @@ def test_the_language_is_chosen_and_kept(visit: Callable[..., Visit], double: Do
     there = visit(locale="zh-CN")
     expect(there.page.get_by_role("navigation")).to_contain_text("直播")
     there.go("settings")
-    there.page.get_by_label("语言").select_option("en")
+    there.page.get_by_label("语言", exact=True).select_option("en")
     expect(there.page.get_by_role("navigation")).to_contain_text("Live")
     there.page.reload()
     expect(there.page.get_by_role("navigation")).to_contain_text("Live")

@@ -1,7 +1,7 @@
 // What is wrong, the gravest first, each with what to do.
 
 import { get } from "../api.js";
-import { card, h, icon, show } from "../dom.js";
+import { card, h, icon, set, show } from "../dom.js";
 import { t } from "../i18n.js";
 import { status } from "../state.js";
 import { whileSeen } from "../ticker.js";
@@ -26,6 +26,7 @@ export function problemsPart() {
     if (text === shown) return;
     shown = text;
     show(element, rows.size > 0);
+    set(anchor, "data-empty", rows.size === 0 ? "yes" : null);
     list.replaceChildren(...[...rows].map(problem));
   };
   const leave = status.watch(() => {
