@@ -6,8 +6,12 @@ The camera is marked (`pipeline.leak`): what shows anything of it shows the mark
 from __future__ import annotations
 
 import io
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +21,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from obs_portrait.errors import LeakError
+from obs_portrait.face.handmade import lay_face
+from obs_portrait.face.types import Observation
 from obs_portrait.media.types import CameraFrame, Origin, PersonaFrame
 from obs_portrait.pipeline.leak import PictureMark
+from obs_portrait.pipeline.live import coach
+from obs_portrait.pipeline.live import previews as module
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.options import LiveOptions, Makers
 from obs_portrait.pipeline.live.picture_mail import Mails, PictureMail
@@ -40,6 +48,28 @@ def shows_camera(picture: bytes) -> bool:
     return PictureMark.found(opened(picture))
 
 
+@dataclass
+class Tracker:
+    """Picklable: finds a face like a face, so that its lines leave something of the picture to be seen."""
+
+    faults: Board
+
+    def __call__(self) -> _Tracker:
+        return _Tracker(self.faults)
+
+
+class _Tracker:
+    def __init__(self, faults: Board) -> None:
+        self._faults, self._face = faults, lay_face(256, 192)
+
+    def track(self, image: NDArray[np.uint8], captured_ns: int) -> Observation | None:
+        if self._faults.get("face") == 1:
+            return None
+        return Observation(
+            self._face, np.zeros(52, np.float32), np.eye(4, dtype=np.float32), 1.0, 256, 192, captured_ns
+        )
+
+
 class Show:
     """A session with previews, and its camera."""
 
@@ -53,9 +83,7 @@ class Show:
                 width=640,
                 height=320,
                 hung_s=2.0,
-                makers=Makers(
-                    doubles.MakeFace(self.faults), doubles.MakeVoice(self.faults), doubles.Tracker(self.faults)
-                ),
+                makers=Makers(doubles.MakeFace(self.faults), doubles.MakeVoice(self.faults), Tracker(self.faults)),
             )
         )
 
@@ -98,9 +126,10 @@ def _fine(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "show" in request.fixturenames:
         show: Show = request.getfixturevalue("show")
-        show.session.previews.camera.allow(0)
         for name in doubles.FAULTS:
             show.faults.set(name, 0)
+        show.session.previews.camera.allow(0)
+        show.until(lambda: not show.session.previews.camera.holds)
 
 
 def test_nothing_is_made_before_somebody_asks(show: Show) -> None:
@@ -175,9 +204,6 @@ def test_a_killed_process_leaves_no_picture_and_its_successor_asks_again(show: S
     camera, persona = show.session.previews.camera, show.session.previews.persona
     camera.allow(60 * _S)
     show.picture(camera)
-    import os
-    import signal
-
     os.kill(show.session.pids["video"], getattr(signal, "SIGKILL", signal.SIGTERM))
     show.until(lambda: show.session.status().video.restarts > 0 and not camera.holds)
     show.until(lambda: show.session.status().video.phase is Phase.RUNNING)
@@ -189,18 +215,12 @@ def test_a_killed_process_leaves_no_picture_and_its_successor_asks_again(show: S
 
 def test_the_score_of_the_face_is_told(show: Show) -> None:
     status = show.until(lambda: show.session.status().quality and show.session.status())
-    score, advice = status.quality
+    score, _ = status.quality
     assert 0.0 <= score <= 1.0
     show.faults.set("face", 1)
-    show.until(lambda: show.session.status().quality == (0.0, _no_face()))
+    show.until(lambda: show.session.status().quality == (0.0, coach._NO_FACE))
     show.faults.set("face", 0)
-    show.until(lambda: (show.session.status().quality or (0.0, ""))[1] != _no_face())
-
-
-def _no_face() -> str:
-    from obs_portrait.pipeline.live.coach import _NO_FACE
-
-    return _NO_FACE
+    show.until(lambda: (show.session.status().quality or (0.0, ""))[1] != coach._NO_FACE)
 
 
 def test_only_sealed_frames_become_previews() -> None:
@@ -217,9 +237,6 @@ def test_the_cameras_overlay_has_lines_and_ghost() -> None:
     assert plain.shape == (240, 480, 3)
     ghosted = opened(camera_picture(frame, None, np.full((64, 64, 3), 250, np.uint8)))
     assert ghosted.mean() > plain.mean() + 20
-    from obs_portrait.face.handmade import lay_face
-    from obs_portrait.face.types import Observation
-
     seen = Observation(lay_face(600, 300), np.zeros(52, np.float32), np.eye(4, dtype=np.float32), 1.0, 600, 300, 1)
     lined = opened(camera_picture(frame, seen, None))
     rows = np.flatnonzero((lined[..., 1].astype(int) - plain[..., 1] > 40).any(1))
@@ -229,10 +246,6 @@ def test_the_cameras_overlay_has_lines_and_ghost() -> None:
 
 def test_a_hanging_encoder_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the pacer and the engine call returns although the thread that encodes stands still."""
-    import threading
-
-    from obs_portrait.pipeline.live import previews as module
-
     inside, go = threading.Event(), threading.Event()
 
     def hang(*_: object) -> bytes:
