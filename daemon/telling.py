@@ -34,6 +34,7 @@ def tell(live: LiveStatus, more_problems: Sequence[str] = ()) -> Status:
             "render": round(video.cells.get("render_ns", 0) / 1e6, 1),
         },
         "voice": _voice(live),
+        "quality": {"score": live.quality[0], "advice": live.quality[1]} if live.quality is not None else None,
         "dropped": video.cells.get("frames_dropped", 0),
         "late_blocks": audio.cells.get("late", 0) if audio is not None else 0,
         "restarts": video.restarts + (audio.restarts if audio is not None else 0),
