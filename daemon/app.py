@@ -62,7 +62,7 @@ class App(Stage):
         self._tell = on_notice or (lambda notice: None)
         self.session = LiveSession(options, self._heard)
         self.settings_file = settings or SettingsFile()
-        self._house = House(self.session)
+        self._house = House(self.session, self._remember)
         self.rooms = self._house
         self._troupe = Troupe(self.session, self.note)
         self._vitals = Vitals(
@@ -181,6 +181,10 @@ class App(Stage):
 
     def _pids(self) -> list[int]:
         return [os.getpid(), *self.session.pids.values()]
+
+    def _remember(self, kind: str, spec: str) -> None:
+        """A device that was chosen is what the next show begins with."""
+        self.settings_file.change({"show": {"source" if kind == "camera" else "audio": spec}})
 
     def _step(self) -> None:
         """Once a second."""

@@ -97,7 +97,8 @@ class DeviceRoom:
                     "Where the voice is heard is chosen at the start: obs-portrait run --audio-sink speaker:NAME.", 409
                 )
             self._session.use(kind, spec)
-            self._remember(kind, spec)
+            with contextlib.suppress(PortraitError):  # settings with a mistake: that is told elsewhere
+                self._remember(kind, spec)
 
     def _look(self) -> dict[str, Any]:
         """What there is; believed for ten seconds, or until something is plugged in or out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,15 +21,20 @@ __all__ = ["House"]
 
 
 class House(Rooms):
-    """Of a session that runs, or is about to. Nothing is started before somebody asks."""
+    """Of a session that runs, or is about to. Nothing is started before somebody asks.
 
-    def __init__(self, session: LiveSession) -> None:
+    remember(kind, spec): keeps the choice of a device for the next start; may raise `PortraitError`.
+    """
+
+    def __init__(
+        self, session: LiveSession, remember: Callable[[DeviceKind, str], None] = lambda kind, spec: None
+    ) -> None:
         self._errands, self._cutting = Errands("errands"), Errands("cutting")
         self._previews = PreviewRoom(session)
         self._pictures = PictureRoom(session, self._errands)
         self._newcomers = NewcomerRoom(self._errands)
         self._clips = ClipRoom(self._errands, self._cutting)
-        self._devices = DeviceRoom(session, self._errands)
+        self._devices = DeviceRoom(session, self._errands, remember)
 
     def close(self) -> None:
         """Ends what still works. May be called twice."""
