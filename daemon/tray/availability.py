@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Availability", "tray_available"]
+__all__ = ["Availability", "look", "tray_available"]
 
 _ELSE: Final = "the page (obs-portrait dock), hotkeys and the command line do all that it does"
 _WATCHER: Final = "org.kde.StatusNotifierWatcher"
@@ -37,12 +37,12 @@ def tray_available() -> Availability:
         return Availability(None, f"There is no display, so there is no tray; {_ELSE}.")
     try:
         asked = subprocess.run(
-            [sys.executable, "-P", "-m", "daemon.tray.availability"],
+            [sys.executable, "-P", "-m", "daemon.tray"],
             capture_output=True, text=True, timeout=_PATIENCE_S, check=False,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
         return Availability(None, f"The desktop does not say whether it has a tray ({type(error).__name__}); {_ELSE}.")
-    backend, _, sentence = asked.stdout.strip().partition("\t")
+    backend, _, sentence = asked.stdout.rstrip("\n").partition("\t")
     if asked.returncode or not sentence:
         last = (asked.stderr.strip().splitlines() or ["no word why"])[-1]
         return Availability(None, f"The desktop does not say whether it has a tray ({last}); {_ELSE}.")
@@ -120,8 +120,3 @@ def _typelib(name: str, version: str = "0.1") -> bool:
     except ValueError:
         return False
     return True
-
-
-if __name__ == "__main__":
-    found = look()
-    sys.stdout.write(f"{found.backend or ''}\t{found.sentence}\n")

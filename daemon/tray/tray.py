@@ -64,6 +64,7 @@ class Tray:
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._running = False
+        self._process: TrayProcess | None = None
         self._slow: tuple[float, Snapshot] = (float("-inf"), Snapshot({}))
         self._calibrate_at: float | None = None
         self._offered: frozenset[str] = frozenset()
@@ -88,7 +89,7 @@ class Tray:
         while not self._stopping.is_set():
             begun = time.monotonic()
             try:
-                process = TrayProcess(self._wake.set)
+                process = self._process = TrayProcess(self._wake.set)
                 try:
                     self._show(process)
                     self._choices(process, self._offered)
@@ -109,6 +110,17 @@ class Tray:
         self._wake.set()
         if self._running:
             self._ended.wait(5.0)
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that shows the icon, None while there is none."""
+        process = self._process
+        return process.pid if process is not None and process.alive else None
+
+    @property
+    def offered(self) -> frozenset[str]:
+        """What can be chosen in the menu now."""
+        return self._offered
 
     def refresh(self) -> None:
         """Something has changed: look now."""

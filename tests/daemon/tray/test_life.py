@@ -1,0 +1,64 @@
+"""Icons that crash, panels that come late, and the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from daemon.tray import tray as tray_module
+from tests.daemon.tray.conftest import Set
+from tests.daemon.tray.desktop import Desktop, recognise
+from tests.daemon.tray.hands import asked, choose
+from tests.daemon.waiting import until
+
+pytestmark = pytest.mark.real
+
+
+def test_an_icon_that_crashes_comes_back(fresh: Set, on_screen: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tray_module, "_FIRST_AGAIN_S", 0.05)
+    pid = fresh.tray.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: fresh.tray.pid not in (pid, None) and fresh.tray.shown.is_set(), "another process shows it")
+    until(lambda: recognise(on_screen.icon()) == "live", "the icon is back")
+    choose(on_screen, fresh, "ink")
+    asked(fresh, "switch", "ink")
+
+
+def test_a_daemon_that_cannot_tell_its_state_does_not_end_the_tray(
+    fresh: Set, on_screen: Desktop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tray_module, "_FIRST_AGAIN_S", 0.05)
+    fresh.stage.status_error = RuntimeError("boom")
+    fresh.tray.refresh()
+    until(lambda: any("boom" in note[1] for note in fresh.notes), "it is told")
+    fresh.stage.status_error = None
+    until(fresh.tray.shown.is_set, "the icon is back")
+
+
+def test_the_icon_comes_when_the_panel_does(on_screen: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tray_module, "_FIRST_AGAIN_S", 0.05)
+    monkeypatch.setattr(tray_module, "_LAST_AGAIN_S", 0.2)
+    made = Set()
+    made.tray.start()
+    try:
+        until(lambda: made.notes, "that there is no tray is told")
+        assert "This desktop has no tray" in made.notes[0][1]
+        with on_screen.tray_host():
+            assert made.tray.shown.wait(15)
+            until(lambda: recognise(on_screen.icon()) == "live", "the icon is there")
+            assert made.notes[1:] == [("tray", "The tray icon is there.", False)]
+            made.tray.stop()
+    finally:
+        made.tray.stop()
+
+
+def test_nothing_is_left_when_it_stops(fresh: Set, on_screen: Desktop) -> None:
+    pid = fresh.tray.pid
+    assert pid is not None
+    fresh.tray.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    until(lambda: recognise(on_screen.icon()) == "", "the icon is gone")
