@@ -59,7 +59,7 @@ def main() -> None:
     stage = PageStage()
     stage.phase = 1.2
     with tempfile.TemporaryDirectory() as folder, Double(Path(folder) / "run", stage) as double:
-        double.server._sessions.enter(double.server._sessions.new_code())  # type: ignore[union-attr]
+        double.somebody_was_here()
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
             shoot(browser, double, "live", (1280, 700), ".persona img", PICTURES / "page.png")

@@ -43,8 +43,7 @@ def chromium() -> Iterator[Browser]:
 def double(tmp_path: Path) -> Iterator[Double]:
     """The daemon that is played."""
     with Double(tmp_path / "run") as made:
-        made.link()  # somebody had a page before: the assistant does not come by itself
-        made.server._sessions.enter(made.server._sessions.new_code())  # type: ignore[union-attr]
+        made.somebody_was_here()
         yield made
 
 
@@ -55,6 +54,11 @@ class Visit:
     page: Page
     context: BrowserContext
     faults: list[str]
+
+    def lacks(self, *paths: str) -> None:
+        """The daemon is an older one: it has nothing at these addresses."""
+        for path in paths:
+            self.page.route(f"**{path}", lambda route: route.fulfill(status=404, json={"error": "Nothing here."}))
 
     def go(self, view: str) -> None:
         """Opens a view by its link, as somebody would."""

@@ -1,36 +1,31 @@
 """A daemon for the page's tests: the real control server in front of a stage that is played.
 
-What the stage tells moves as a real one's does, so that meters and pictures have something to show. The operations
-with pictures, clips and devices are answered here by routes of the contract (docs/api.md), whatever the daemon's own
-are made of; they note what they are asked for in `asked`, beside the stage's.
+Everything between the browser and the stage is the daemon's own: guard, checks, operations, events. What the stage
+tells moves as a real one's does, so that meters and pictures have something to show.
 """
 
 from __future__ import annotations
 
-import base64
 import io
-import json
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Route
 
+from daemon.control.rooms import Clip, Consent, Device, DeviceKind, Devices, Look, Newcomer, Points, Trimmed
 from daemon.control.server import ControlServer
 from daemon.control.stage import Binding, Persona, Status
 from daemon.settings import Settings
+from obs_portrait.errors import ControlError, PortraitError
 from tests.daemon.control.stand_in import StageStandIn
 
-__all__ = ["Double", "PageStage"]
+__all__ = ["Double", "PageRooms", "PageStage"]
 
 PROFILES = Path(__file__).resolve().parents[2] / "profiles"
 WHAT = {
@@ -48,13 +43,6 @@ def jpeg(picture: Image.Image) -> bytes:
     out = io.BytesIO()
     picture.convert("RGB").save(out, "JPEG", quality=82)
     return out.getvalue()
-
-
-@cache
-def _portrait(name: str, size: int) -> bytes:
-    path = PROFILES / name / "portrait.png"
-    with Image.open(path if path.is_file() else PROFILES / "ada" / "portrait.png") as picture:
-        return jpeg(ImageOps.fit(picture.convert("RGB"), (size, size)))
 
 
 class PageStage(StageStandIn):
@@ -75,6 +63,7 @@ class PageStage(StageStandIn):
         self.settings_path = Path("/home/me/.config/obs-portrait/settings.toml")
         self.absent: set[str] = set()
         self.more_personas: list[Persona] = []
+        self.rooms: PageRooms = PageRooms(self)  # type: ignore[assignment]
 
     @property
     def now(self) -> float:
@@ -165,40 +154,140 @@ class PageStage(StageStandIn):
             self.kept.setdefault(section, {}).update(entries or {})
 
 
+class PageRooms:
+    """Pictures of the built-in personas, three clips, some devices. What is asked for is noted with the stage's.
+
+    found: whether a face is found in a new picture. video: the file of every clip. refusing: devices cannot be chosen.
+    """
+
+    def __init__(self, stage: PageStage) -> None:
+        self._stage = stage
+        self._camera_until = 0.0
+        self.found = True
+        self.video_file: Path | None = None
+        self.refusing: PortraitError | None = None
+        self.kept: list[Clip] = [
+            _clip(3, "2026-11-23 20-41-07.mkv", "ada", 15.0, 8_412_160, "2026-11-23T20:41:22+00:00"),
+            _clip(2, "2026-11-23 20-12-55.mkv", "bronze", 42.5, 24_930_004, "2026-11-23T20:13:38+00:00"),
+            _clip(1, "2026-11-22 22-03-10.mp4", "marble", 312.0, 131_204_884, "2026-11-22T22:08:22+00:00"),
+        ]
+        self.plugged: Devices = {
+            "cameras": [_device("camera:0", "HD Pro Webcam C920", True), _device("camera:2", "OBSBOT Tiny 2")],
+            "microphones": [_device("mic", "System default"), _device("mic:Wave", "Elgato Wave:3", True)],
+            "speakers": [
+                _device("virtualmic", "OBS Portrait microphone", True), _device("speaker:HD", "HD 560S headphones"),
+            ],
+            "virtual_cameras": [_device("virtualcam:/dev/video9", "OBS Portrait", True)],
+        }  # fmt: skip
+
+    def _note(self, *what: Any) -> None:
+        self._stage.asked.append(what)
+
+    def preview(self) -> bytes | None:
+        if self._stage.in_panic or self._stage.switches["off"]:
+            return _card()
+        return _portrait(self._stage.persona, 480)
+
+    def allow_camera(self, on: bool) -> None:
+        self._note("camera", on)
+        self._camera_until = time.monotonic() + 60 if on else 0.0
+
+    def camera(self) -> bytes | None:
+        if time.monotonic() > self._camera_until:
+            raise ControlError("The camera is shown only when it is asked for.", 403)
+        return _portrait("marble", 480)
+
+    def portrait(self, persona: str) -> bytes:
+        if persona not in WHAT:
+            raise ControlError("There is no picture.", 404)
+        return _portrait(persona, 256)
+
+    def look(self, picture: bytes) -> Look:
+        with Image.open(io.BytesIO(picture)) as opened:
+            size = opened.size
+        self._note("landmarks", size)
+        with np.load(PROFILES / "nova" / "landmarks.npz") as kept:
+            points = kept["landmarks"][:, :2] * (np.array(size) / kept["size"])
+        places = [(round(float(x), 1), round(float(y), 1)) for x, y in points]
+        return {"points": places, "names": [""] * len(places), "found": self.found}
+
+    def make(self, name: str, picture: bytes, consent: Consent, landmarks: Points | None) -> Newcomer:
+        self._note("newcomer", {"name": name, "consent": consent, "landmarks": landmarks})
+        self._stage.names.append(name)
+        return {"persona": name, "landmarks": landmarks or [], "found": self.found}
+
+    def clips(self) -> list[Clip]:
+        return list(self.kept)
+
+    def thumbnail(self, clip: str) -> bytes:
+        persona = next(one["persona"] for one in self.kept if one["id"] == clip)
+        return _still(persona or "ada")
+
+    def video(self, clip: str) -> Path:
+        if self.video_file is None:
+            raise ControlError("There is no such clip.", 404)
+        return self.video_file
+
+    def trim(self, clip: str, start_s: float, end_s: float | None) -> Trimmed:
+        self._note("trim", clip, start_s, end_s)
+        return {"id": "4" * 20, "message": "Saved the part as 2026-11-23 20-41-07 (part).mkv."}
+
+    def discard(self, clip: str) -> None:
+        self._note("delete", clip)
+        self.kept = [one for one in self.kept if one["id"] != clip]
+
+    def devices(self) -> Devices:
+        return self.plugged
+
+    def choose(self, chosen: Mapping[DeviceKind, str]) -> None:
+        self._note("devices", dict(chosen))
+        if self.refusing is not None:
+            raise self.refusing
+        for kind, spec in chosen.items():
+            for one in self.plugged[f"{kind}s"]:  # type: ignore[literal-required]
+                one["chosen"] = one["spec"] == spec
+
+
+def _clip(number: int, name: str, persona: str, seconds: float, size: int, made: str) -> Clip:
+    return {"id": str(number) * 20, "name": name, "persona": persona, "seconds": seconds, "size": size, "made": made}
+
+
+def _device(spec: str, name: str, chosen: bool = False) -> Device:
+    return {"spec": spec, "name": name, "chosen": chosen}
+
+
+@cache
+def _portrait(name: str, size: int) -> bytes:
+    path = PROFILES / name / "portrait.png"
+    with Image.open(path if path.is_file() else PROFILES / "ada" / "portrait.png") as picture:
+        return jpeg(ImageOps.fit(picture.convert("RGB"), (size, size)))
+
+
+@cache
+def _still(persona: str) -> bytes:
+    frame = Image.new("RGB", (320, 180), "#1b2030")
+    with Image.open(io.BytesIO(_portrait(persona, 256))) as face:
+        frame.paste(face.resize((166, 166)), (77, 7))
+    return jpeg(frame)
+
+
+@cache
+def _card() -> bytes:
+    card = Image.new("RGB", (480, 480), "#20242c")
+    ImageDraw.Draw(card).ellipse((210, 210, 270, 270), outline="#9aa3b2", width=5)
+    return jpeg(card)
+
+
 class Double:
-    """`url`, `link()` for a sign-in, `stage`, `asked`. `gone`: prefixes of addresses that are not there (404)."""
+    """`url`, `link()` for a sign-in, `stage`, `rooms`, and `asked`: what stage and rooms were asked for."""
 
     def __init__(self, folder: Path, stage: PageStage | None = None, port: int = 0) -> None:
         self.stage = stage if stage is not None else PageStage()
         self.server = ControlServer(self.stage, path=folder / "control.json", port=port)
-        self.gone: set[str] = set()
-        self.refusing: dict[str, str] = {}
-        self.camera_until = 0.0
-        self.found = True
-        self.clips: list[dict[str, Any]] = [
-            {"id": "c3", "name": "2026-11-23 20-41-07.mkv", "persona": "ada", "seconds": 15.0, "size": 8_412_160,
-             "made": "2026-11-23T20:41:22Z"},
-            {"id": "c2", "name": "2026-11-23 20-12-55.mkv", "persona": "bronze", "seconds": 42.5, "size": 24_930_004,
-             "made": "2026-11-23T20:13:38Z"},
-            {"id": "c1", "name": "2026-11-22 22-03-10.mp4", "persona": "marble", "seconds": 312.0, "size": 131_204_884,
-             "made": "2026-11-22T22:08:22Z"},
-        ]  # fmt: skip
-        self.video: Path | None = None
-        self.devices: dict[str, list[dict[str, Any]]] = {
-            "cameras": [
-                {"spec": "camera:0", "name": "HD Pro Webcam C920", "chosen": True},
-                {"spec": "camera:2", "name": "OBSBOT Tiny 2", "chosen": False},
-            ],
-            "microphones": [
-                {"spec": "mic", "name": "System default", "chosen": False},
-                {"spec": "mic:Wave", "name": "Elgato Wave:3", "chosen": True},
-            ],
-            "speakers": [
-                {"spec": "virtualmic", "name": "OBS Portrait microphone", "chosen": True},
-                {"spec": "speaker:HD", "name": "HD 560S headphones", "chosen": False},
-            ],
-            "virtual_cameras": [{"spec": "virtualcam:/dev/video9", "name": "OBS Portrait", "chosen": True}],
-        }
+
+    @property
+    def rooms(self) -> PageRooms:
+        return self.stage.rooms
 
     @property
     def asked(self) -> list[tuple[Any, ...]]:
@@ -212,123 +301,15 @@ class Double:
         """A sign-in link."""
         return self.server.sign_in_link()
 
+    def somebody_was_here(self) -> None:
+        """A browser has signed in before: the assistant does not come by itself."""
+        assert self.server._sessions is not None
+        self.server._sessions.enter(self.server._sessions.new_code())
+
     def __enter__(self) -> Double:
         self.server.start()
-        assert self.server._app is not None
-        inside = self.server._app.asgi._app
-        assert isinstance(inside, Starlette)
-        inside.router.routes[:0] = self._routes()
-        for name in WHAT:  # drawn now: the endpoints run in the server's own loop
-            self.portrait(name, 256)
-        self.portrait(self.stage.persona, 480)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stage.go.set()
         self.server.stop()
-
-    # ---- the contract's rooms ------------------------------------------------------------------------------------
-
-    def _routes(self) -> list[Route]:
-        rows: list[tuple[str, str, Callable[[Request], Any]]] = [
-            ("GET", "/v1/preview", self._preview),
-            ("GET", "/v1/preview/camera", self._camera),
-            ("POST", "/v1/preview/camera", self._allow_camera),
-            ("GET", "/v1/personas/{name}/picture", self._persona_picture),
-            ("POST", "/v1/personas", self._new_persona),
-            ("POST", "/v1/landmarks", self._landmarks),
-            ("GET", "/v1/clips", lambda request: {"clips": self.clips}),
-            ("GET", "/v1/clips/{id}/thumbnail", self._thumbnail),
-            ("GET", "/v1/clips/{id}/video", self._video),
-            ("POST", "/v1/clips/{id}/trim", self._trim),
-            ("DELETE", "/v1/clips/{id}", self._delete),
-            ("GET", "/v1/devices", lambda request: self.devices),
-            ("POST", "/v1/devices", self._use),
-            ("GET", "/v1/problems", self._problems),
-        ]
-        return [Route(path, self._endpoint(path, answer), methods=[method]) for method, path, answer in rows]
-
-    def _endpoint(self, path: str, answer: Callable[[Request], Any]) -> Callable[[Request], Any]:
-        async def endpoint(request: Request) -> Response:
-            if any(path.startswith(one) for one in self.gone):
-                return JSONResponse({"error": "There is nothing at this address."}, 404)
-            if path in self.refusing:
-                return JSONResponse({"error": self.refusing[path]}, 409)
-            request.state.said = json.loads(await request.body() or b"{}") if request.method == "POST" else {}
-            told = answer(request)
-            return told if isinstance(told, Response) else JSONResponse(told)
-
-        return endpoint
-
-    def portrait(self, name: str, size: int) -> bytes:
-        """A built-in persona's picture."""
-        return _portrait(name, size)
-
-    def _preview(self, request: Request) -> Response:
-        if self.stage.in_panic or self.stage.switches["off"]:
-            card = Image.new("RGB", (480, 480), "#20242c")
-            ImageDraw.Draw(card).ellipse((210, 210, 270, 270), outline="#9aa3b2", width=5)
-            return Response(jpeg(card), media_type="image/jpeg")
-        return Response(self.portrait(self.stage.persona, 480), media_type="image/jpeg")
-
-    def _allow_camera(self, request: Request) -> Any:
-        on = bool(request.state.said["on"])
-        self.asked.append(("camera", on))
-        self.camera_until = time.monotonic() + 60 if on else 0.0
-        return {"ok": True}
-
-    def _camera(self, request: Request) -> Response:
-        if time.monotonic() > self.camera_until:
-            return JSONResponse({"error": "The camera is shown only when it is asked for."}, 403)
-        return Response(self.portrait("marble", 480), media_type="image/jpeg")
-
-    def _persona_picture(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        if name not in WHAT:
-            return JSONResponse({"error": "There is no picture."}, 404)
-        return Response(self.portrait(name, 256), media_type="image/jpeg")
-
-    def _landmarks(self, request: Request) -> Any:
-        with Image.open(io.BytesIO(base64.b64decode(request.state.said["picture"]))) as picture:
-            size = picture.size
-        self.asked.append(("landmarks", size))
-        with np.load(PROFILES / "nova" / "landmarks.npz") as kept:
-            points = kept["landmarks"][:, :2] * (np.array(size) / kept["size"])
-        return {"points": np.round(points, 1).tolist(), "names": [], "found": self.found}
-
-    def _new_persona(self, request: Request) -> Any:
-        said = request.state.said
-        self.asked.append(("newcomer", {key: value for key, value in said.items() if key != "picture"}))
-        self.stage.names.append(said["name"])
-        return {"persona": said["name"], "landmarks": [], "found": self.found}
-
-    def _thumbnail(self, request: Request) -> Response:
-        clip = next(one for one in self.clips if one["id"] == request.path_params["id"])
-        frame = Image.new("RGB", (480, 270), "#1b2030")
-        face = Image.open(io.BytesIO(self.portrait(clip["persona"], 256)))
-        frame.paste(face, (112, 14))
-        return Response(jpeg(frame), media_type="image/jpeg")
-
-    def _video(self, request: Request) -> Response:
-        if self.video is None:
-            return JSONResponse({"error": "There is no such clip."}, 404)
-        return FileResponse(self.video, media_type="video/webm")  # with ranges, without which nobody can seek
-
-    def _trim(self, request: Request) -> Any:
-        self.asked.append(("trim", request.path_params["id"], request.state.said))
-        return {"id": "c4", "message": "Saved the part as 2026-11-23 20-41-07 (part).mkv."}
-
-    def _delete(self, request: Request) -> Any:
-        self.asked.append(("delete", request.path_params["id"]))
-        self.clips = [one for one in self.clips if one["id"] != request.path_params["id"]]
-        return {"ok": True}
-
-    def _use(self, request: Request) -> Any:
-        self.asked.append(("devices", request.state.said))
-        for kind, spec in request.state.said.items():
-            for one in self.devices[f"{kind}s"]:
-                one["chosen"] = one["spec"] == spec
-        return {"ok": True}
-
-    def _problems(self, request: Request) -> Any:
-        return {"problems": [{"text": text, "fix": None} for text in self.stage.extra.get("problems", [])]}

@@ -156,14 +156,18 @@ def test_problems_come_and_go_with_what_to_do(visit: Callable[..., Visit], doubl
 def test_what_a_daemon_does_not_have_is_not_shown(visit: Callable[..., Visit], double: Double) -> None:
     """An older daemon: no switches, no meters, no previews, no rooms."""
     double.stage.absent = {"off", "face_on", "voice_on", "stage_ms", "voice", "quality", "hints"}
-    double.gone = {"/v1/preview", "/v1/clips", "/v1/devices", "/v1/problems", "/v1/landmarks", "/v1/personas/"}
-    there = visit()
+    there = visit(signed_in=False)
+    there.lacks("/v1/preview", "/v1/clips", "/v1/devices", "/v1/problems", "/v1/landmarks", "/v1/personas/*/picture")
+    there.lacks("/v1/settings", "/v1/history")
+    there.page.goto(double.link())
     expect(there.page.locator(".monogram").first).to_be_visible()
     expect(there.page.get_by_role("switch")).to_have_count(0)
     expect(there.page.locator(".quality")).to_be_hidden()
     expect(there.page.locator(".preview-nothing")).to_be_visible()
     there.go("clips")
     expect(there.page.locator(".note:visible")).to_contain_text("does not list its clips")
+    there.go("meters")  # from what the page sees itself
+    expect(there.page.locator(".plot", has_text="Pictures a second")).to_be_visible()
     there.go("settings")
     expect(there.page.locator(".note:visible").first).to_contain_text("from the settings")
 
@@ -173,7 +177,7 @@ import sys
 from pathlib import Path
 from tests.browser.double import Double
 with Double(Path(sys.argv[1]), port=int(sys.argv[2])) as double:
-    double.server._sessions.enter(double.server._sessions.new_code())
+    double.somebody_was_here()
     print(double.link(), flush=True)
     sys.stdin.read()
 """

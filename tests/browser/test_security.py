@@ -179,8 +179,8 @@ def test_hostile_names_and_sentences_are_text(visit: Callable[..., Visit], doubl
         "obs": {"connected": False, "problem": ATTACK}, "quality": {"score": 0.5, "advice": ATTACK},
         "stage_ms": {ATTACK: 4.0},  # type: ignore[typeddict-item]
     }  # fmt: skip
-    double.clips[0] |= {"id": ATTACK, "name": ATTACK, "persona": ATTACK}
-    double.devices["cameras"][0]["name"] = ATTACK
+    double.rooms.kept[0]["name"] = double.rooms.kept[0]["persona"] = ATTACK
+    double.rooms.plugged["cameras"][0]["name"] = ATTACK
     double.stage.settings_path = double.stage.settings_path / ATTACK  # type: ignore[operator]
     there = visit()
     expect(there.page.locator(".stage-name")).to_have_text(ATTACK)

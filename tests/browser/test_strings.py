@@ -134,7 +134,7 @@ def test_no_sentence_stands_outside_the_strings(visit: Callable[..., Visit], dou
         expect(there.page.locator(".scene-row").first).to_be_visible()
     data = json.dumps(
         [double.stage.status(), double.stage.personas(), double.stage.bindings(), double.stage.scene_names,
-         double.clips, double.devices, double.stage.settings()], ensure_ascii=False,
+         double.rooms.kept, double.rooms.plugged, double.stage.settings()], ensure_ascii=False,
     )  # fmt: skip
     loose = [
         text

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, expect
 
+from obs_portrait.errors import MediaError
 from tests.browser.conftest import Visit
 from tests.browser.double import PROFILES, Double
 
@@ -58,7 +59,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_clips_are_saved_watched_and_trimmed(visit: Callable[..., Visit], double: Double, film: Path) -> None:
-    double.video = film
+    double.rooms.video_file = film
     there = visit()
     there.go("clips")
     expect(there.page.locator(".clip")).to_have_count(3)
@@ -82,7 +83,7 @@ def test_clips_are_saved_watched_and_trimmed(visit: Callable[..., Visit], double
     dialog.get_by_role("button", name="Save as a new clip").click()
     expect(dialog).to_have_count(0)
     (trimmed,) = asked(double, "trim")
-    assert trimmed == ("trim", "c3", {"start_s": 2.5, "end_s": 6.0})
+    assert trimmed == ("trim", "3" * 20, 2.5, 6.0)
 
 
 def test_a_clip_is_deleted_after_a_question(visit: Callable[..., Visit], double: Double) -> None:
@@ -97,7 +98,7 @@ def test_a_clip_is_deleted_after_a_question(visit: Callable[..., Visit], double:
     discard.click()
     there.page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
     expect(there.page.locator(".clip")).to_have_count(2)
-    assert asked(double, "delete") == [("delete", "c2")]
+    assert asked(double, "delete") == [("delete", "2" * 20)]
 
 
 def test_a_recording_is_started_and_a_refusal_told(visit: Callable[..., Visit], double: Double) -> None:
@@ -193,7 +194,7 @@ def test_a_persona_is_made_from_a_picture(visit: Callable[..., Visit], double: D
 def test_a_dropped_picture_without_a_face_can_be_pointed_by_hand(
     visit: Callable[..., Visit], double: Double, picture: Path
 ) -> None:
-    double.found = False
+    double.rooms.found = False
     there = visit(width=300)
     there.go("newcomer")
     data = there.page.evaluate_handle(
@@ -234,10 +235,10 @@ def test_devices_are_chosen_and_appear_by_themselves(visit: Callable[..., Visit]
     camera.select_option("camera:2")
     expect(there.page.locator(".toast")).to_contain_text("OBSBOT Tiny 2 is used now.")
     assert asked(double, "devices") == [("devices", {"camera": "camera:2"})]
-    double.devices["microphones"].append({"spec": "mic:USB", "name": "USB microphone", "chosen": False})
+    double.rooms.plugged["microphones"].append({"spec": "mic:USB", "name": "USB microphone", "chosen": False})
     microphone = there.page.get_by_label("Microphone", exact=True)
     expect(microphone.locator("option")).to_have_count(3)
-    double.refusing["/v1/devices"] = "This camera is taken by another program."
+    double.rooms.refusing = MediaError("This camera is taken by another program.")
     camera.select_option("camera:0")
     expect(there.page.locator(".toast[data-tone=bad]")).to_have_text("This camera is taken by another program.")
 

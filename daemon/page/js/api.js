@@ -60,14 +60,14 @@ export async function call(method, path, body, patience) {
   }
 }
 
-export const get = (path) => call("GET", path);
+export const get = (path, patience = undefined) => call("GET", path, undefined, patience);
 export const post = (path, body = {}, patience = undefined) => call("POST", path, body, patience);
 export const put = (path, body) => call("PUT", path, body);
 export const remove = (path) => call("DELETE", path);
 
 /** A picture as a Blob, null if there is none now. Raises `Refusal`. */
-export async function picture(path) {
-  const answer = await send("GET", path);
+export async function picture(path, patience = PATIENCE_MS) {
+  const answer = await send("GET", path, { patience });
   if (answer.status === 204) return null;
   const blob = await answer.blob();
   return blob.type.startsWith("image/") ? blob : null;

@@ -43,7 +43,7 @@ export function clipsView() {
 
   const row = (clip) => {
     const frame = h("span", { class: "clip-frame" }, icon("clips"), clip.seconds === null ? null : h("span", { class: "clip-length" }, duration(clip.seconds)));
-    picture(`/v1/clips/${encodeURIComponent(clip.id)}/thumbnail`)
+    picture(`/v1/clips/${encodeURIComponent(clip.id)}/thumbnail`, 2 * LONG_MS)
       .then((blob) => {
         if (blob === null) return;
         const url = URL.createObjectURL(blob);

@@ -7,6 +7,7 @@ import { whileSeen } from "../ticker.js";
 import { attempt, toasts } from "../toast.js";
 
 const LOOK_MS = 4000; // what is plugged in appears by itself
+const LONG_MS = 22000; // some drivers take their time
 const KINDS = { camera: "cameras", microphone: "microphones", speaker: "speakers" };
 
 /** Fields for some kinds of devices; {element, leave}. The wizard shows one at a time. */
@@ -15,7 +16,7 @@ export function deviceFields(kinds = Object.keys(KINDS), { outputs = true } = {}
   const rows = kinds.map((kind) => {
     const choose = h("select", { disabled: true });
     choose.addEventListener("change", () => attempt(async () => {
-      await post("/v1/devices", { [kind]: choose.value });
+      await post("/v1/devices", { [kind]: choose.value }, LONG_MS);
       toasts.tell(t("devices.chosen", { name: choose.selectedOptions[0].textContent }), "good");
     }, choose).then(() => { drawn.delete(kind); return look(); }));
     return { kind, choose, element: field(t(`devices.${kind}`), choose, t(`devices.${kind}_what`)) };
@@ -27,7 +28,7 @@ export function deviceFields(kinds = Object.keys(KINDS), { outputs = true } = {}
   async function look() {
     let told;
     try {
-      told = await get("/v1/devices");
+      told = await get("/v1/devices", LONG_MS);
     } catch (refusal) {
       show(unavailable, true);
       say(unavailable, refusal.absent ? t("devices.unavailable") : refusal.message);

@@ -42,7 +42,7 @@ export async function landmarkEditor(url, given, names) {
   let active = handles[0];
   const undone = [];
 
-  const nameOf = (index) => (has(`landmark.${index}`) && mesh ? t(`landmark.${index}`) : (names[index] ?? t("landmarks.point", { n: index + 1 })));
+  const nameOf = (index) => (has(`landmark.${index}`) && mesh ? t(`landmark.${index}`) : (names[index] || t("landmarks.point", { n: index + 1 })));
   const image = s("image", { href: url, width, height });
   const cloud = s("g", { class: "cloud" }, mesh ? points.map(() => s("circle", {})) : []);
   const dots = new Map(

@@ -7,11 +7,12 @@ import { personas } from "../state.js";
 import { attempt } from "../toast.js";
 import { monogram } from "./words.js";
 
+const LONG_MS = 60000; // the first one is drawn by a process that has to start
 const pictures = new Map(); // name -> promise of an object URL or null; they last as long as the page
 
 function pictureOf(name) {
   if (!pictures.has(name)) {
-    const made = picture(`/v1/personas/${encodeURIComponent(name)}/picture`)
+    const made = picture(`/v1/personas/${encodeURIComponent(name)}/picture`, LONG_MS)
       .then((blob) => (blob === null ? null : URL.createObjectURL(blob)))
       .catch((refusal) => {
         if (!refusal.absent) pictures.delete(name); // another time, perhaps

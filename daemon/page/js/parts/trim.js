@@ -8,7 +8,7 @@ import { attempt, toasts } from "../toast.js";
 
 const STEP_S = 0.1;
 const SHORTEST_S = 0.2;
-const LONG_MS = 60000;
+const LONG_MS = 125000;
 
 /** Opens a clip. `changed` is called when there is a new one. */
 export function openTrimmer(clip, changed) {
