@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-__all__ = ["CONFIG_VARIABLE", "WEIGHTS_VARIABLE", "config_dir", "logs_dir", "weights_dir", "write_whole"]
+__all__ = ["CONFIG_VARIABLE", "WEIGHTS_VARIABLE", "config_dir", "logs_dir", "state_dir", "weights_dir", "write_whole"]
 
 CONFIG_VARIABLE: Final = "OBS_PORTRAIT_CONFIG_DIR"
 """Environment variable that moves the config folder (tests, a portable installation)."""
@@ -23,6 +23,16 @@ def config_dir() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_config_dir("obs-portrait", appauthor=False))
+
+
+def state_dir() -> Path:
+    """The folder of what the program remembers by itself; it need not exist. Beside the settings where those were
+    moved."""
+    if chosen := os.environ.get(CONFIG_VARIABLE):
+        return Path(chosen) / "state"
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("obs-portrait", appauthor=False))
 
 
 def logs_dir() -> Path:

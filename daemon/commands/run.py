@@ -209,6 +209,7 @@ def register(app: typer.Typer) -> None:
         from daemon.app import Doors
         from daemon.settings import SettingsFile
         from daemon.tray import tray_available
+        from obs_portrait.folders import state_dir
         from obs_portrait.pipeline.live.options import LiveOptions
 
         if control and _already_runs(persona or []):
@@ -239,6 +240,7 @@ def register(app: typer.Typer) -> None:
             force=force,
             rests=rests,
             patient=rests or (icon and bool(tray_available())),
+            calibrations=state_dir() / "calibrations.json",
         )
         with _ends_in_order():
             doors = Doors(obs, control, settings.now.control.port)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from obs_portrait.face.calibration import Calibrator, ReferenceSearch, assess
+from obs_portrait.face.drift import DriftWatch
 from obs_portrait.face.types import Observation
 from obs_portrait.media.types import CameraFrame
 from obs_portrait.pipeline.face_pipeline import FacePipeline
@@ -48,10 +49,18 @@ class Coach:
         self._advice = ""
         self._search: ReferenceSearch | None = None
         self._leading: CameraFrame | None = None
+        self._drift: DriftWatch | None = None
+        self._size: tuple[int, int] | None = None  # of the pictures that a kept reference was seen in
 
     def calibrate(self) -> None:
         """Begins: the calmest frontal face of about a second becomes the reference, as soon as there is a fit one."""
         self._calibrator, self._since_ns, self._advice = Calibrator(), 0, ""
+
+    def refer(self, reference: Observation) -> None:
+        """A reference from before; made anew if it is of a picture of another size."""
+        self._pipeline.set_reference(reference)
+        self._drift = DriftWatch(reference)
+        self._size = (reference.width, reference.height)
 
     def search(self, face: PreparedFace) -> None:
         """Begins the search for the frame that is nearest to the persona's portrait, or ends it."""
@@ -66,6 +75,8 @@ class Coach:
         reference is a nicety, the show goes on without."""
         try:
             self._rate(observation, image, captured_ns)
+            if observation is not None and self._drift is not None:
+                self._watch(self._drift, observation)
             if self._calibrator is not None:
                 self._calibrate(self._calibrator, observation, image, captured_ns)
             if self._search is not None and observation is not None:
@@ -76,6 +87,15 @@ class Coach:
         except Exception as error:
             self._calibrator = self._search = None
             self._told(f"The reference stays as it is ({type(error).__name__}: {error}).", True)
+
+    def _watch(self, drift: DriftWatch, observation: Observation) -> None:
+        if self._size is not None and self._size != (observation.width, observation.height):
+            self._size = None
+            self.calibrate()
+            return
+        said = drift.feed(observation)
+        if said is not None:
+            self._told(said or "Your head is back where you calibrated.", bool(said))
 
     def _rate(self, observation: Observation | None, image: NDArray[np.uint8], captured_ns: int) -> None:
         if 0 <= captured_ns - self._rated_ns < _RATING_NS:
@@ -106,4 +126,5 @@ class Coach:
 
     def _take(self, reference: Observation, frame: CameraFrame | None) -> None:
         self._pipeline.set_reference(reference, frame)
+        self._drift, self._size = DriftWatch(reference), None
         self._kept(reference)

@@ -56,6 +56,10 @@ class Desk:
         """The driver's next calm second becomes the reference."""
         self._performer.order(lambda pipeline: self._coach.calibrate())
 
+    def refer(self, reference: Observation) -> None:
+        """A reference that was kept from before."""
+        self._performer.order(lambda pipeline: self._coach.refer(reference))
+
     def search(self) -> None:
         """Begins or ends the search for a better reference."""
         face = self._face()

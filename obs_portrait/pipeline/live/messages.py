@@ -22,6 +22,7 @@ __all__ = [
     "Prepared",
     "Quality",
     "Ready",
+    "Refer",
     "Reference",
     "Rehearsed",
     "Request",
@@ -81,6 +82,13 @@ class Calibrate:
 @dataclass(frozen=True, slots=True)
 class Search:
     """Begin or end the search for a better reference frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refer:
+    """Take this as the driver's neutral reference: kept from before."""
+
+    reference: Observation
 
 
 @dataclass(frozen=True, slots=True)

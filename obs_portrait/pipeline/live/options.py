@@ -62,6 +62,8 @@ class LiveOptions:
     force: bool = False
     rests: bool = False
     """Begins at rest: camera and microphone stay closed until `LiveSession.rest(False)`."""
+    calibrations: Path | None = None
+    """File in which the driver's references are kept, for each camera and persona; None: they end with the session."""
     patient: bool = False
     """A camera or microphone that is not there at the start is waited for, as one that was lost; otherwise it is an
     error."""

@@ -25,6 +25,7 @@ from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.cast import Cast, load
 from obs_portrait.pipeline.live.cover import Cover
 from obs_portrait.pipeline.live.devices import is_device
+from obs_portrait.pipeline.live.kept import Kept
 from obs_portrait.pipeline.live.messages import (
     Calibrate,
     Calibrated,
@@ -33,6 +34,7 @@ from obs_portrait.pipeline.live.messages import (
     Prepared,
     Quality,
     Ready,
+    Refer,
     Reference,
     Rehearsed,
     Request,
@@ -114,7 +116,10 @@ class LiveSession:
         self._ended: set[str] = set()
         self._problems: dict[str, str] = {}
         self._notices: list[str] = []
+        self._kept = Kept(options.calibrations) if options.calibrations is not None else None
         self._neutral: Observation | None = None
+        if self._kept is not None:
+            self._neutral = self._kept.find(str(options.source), self._cast.stage)
         self._reference: tuple[float, float] | None = None
         self._quality: tuple[int, float, str | None] | None = None  # (when it was told, score, advice)
         self._epoch = 0
@@ -419,14 +424,18 @@ class LiveSession:
                         self._begin(keeper)
                     if problem is not None:
                         self._tell(Notice(f"persona {name}", problem))
-                case Switched(_, _, number):
+                case Switched(name, _, number):
                     self._cast.switched(keeper.name, number)
+                    if keeper is self._video:
+                        self._refer(name)
                 case Reference(current, best):
                     self._reference = (current, best) if current >= 0 else None
                 case Quality(score, advice):
                     self._quality = (now_ns(), score, advice)
                 case Calibrated(reference):
                     self._neutral = reference
+                    if self._kept is not None:
+                        self._kept.keep(str(self.options.source), self._cast.stage, reference)
                 case Request(what, number):
                     self._requested(what, number)
                 case Notice():
@@ -447,6 +456,13 @@ class LiveSession:
         elif keeper.name not in self._held_back:
             self._held_back.add(keeper.name)
             keeper.send(first)
+
+    def _refer(self, persona: str) -> None:
+        """Another persona is on stage: it has its own reference, if one was kept."""
+        found = self._kept.find(str(self.options.source), persona) if self._kept is not None else None
+        if found is not None and found is not self._neutral:
+            self._neutral = found
+            self._send("video", Refer(found))
 
     def _requested(self, what: str, number: int) -> None:
         if what == "quit":

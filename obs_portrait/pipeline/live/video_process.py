@@ -32,6 +32,7 @@ from obs_portrait.pipeline.live.messages import (
     Prepare,
     Prepared,
     Ready,
+    Refer,
     Rehearsed,
     Search,
     Start,
@@ -178,7 +179,7 @@ class _VideoProcess:
         if self._plan.reference is None:
             self._desk.calibrate()
         else:
-            self._pipeline.set_reference(self._plan.reference)
+            self._desk.refer(self._plan.reference)
         sinks = open_sinks(self._plan, self._epoch, self._window)
         self._pacer = Pacer(
             sinks,
@@ -262,6 +263,8 @@ class _VideoProcess:
                 self._desk.calibrate()
             case Search():
                 self._desk.search()
+            case Refer(reference):
+                self._desk.refer(reference)
             case Use(source):
                 self._options = replace(self._options, source=source)
                 self._feed.use(self._make_source)
