@@ -1,4 +1,4 @@
-"""`obs-portrait switch`, `panic`, `off`, `status` and the like: what the running daemon is told and asked from a terminal.
+"""`obs-portrait switch`, `panic`, `off`, `status` and the like: what the running daemon is told in a terminal.
 
 For keys of the desktop, a Stream Deck and Wayland, where no program hears keys of others: each is one quick command.
 """
