@@ -179,9 +179,12 @@ def receive(line: IO[bytes]) -> Outcome | None:
     row = line.readline(_LONGEST_ROW)
     if not row.endswith(b"\n"):
         return None
-    told = json.loads(row)
-    size = told.pop("bytes", 0)
-    if not isinstance(told, dict) or not isinstance(size, int) or not 0 <= size <= MOST_BYTES:
+    try:
+        told = json.loads(row)
+    except RecursionError:
+        raise ValueError("not a message") from None
+    size = told.pop("bytes", 0) if isinstance(told, dict) else None
+    if not isinstance(size, int) or not 0 <= size <= MOST_BYTES:
         raise ValueError("not a message")
     content = line.read(size) if size else b""
     return Outcome(told, content) if len(content) == size else None
