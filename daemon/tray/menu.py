@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from daemon.control.rooms import DeviceKind, Devices
 from daemon.control.stage import Persona, Status
 from daemon.hotkeys.table import Table
 from daemon.tray.mood import Mood
 from daemon.tray.words import Words
 
-__all__ = ["SEPARATOR", "Entry", "Snapshot", "View", "build", "mood_of"]
+__all__ = ["DEVICE_KINDS", "SEPARATOR", "Entry", "Snapshot", "View", "build", "mood_of"]
 
 _MOST_PERSONAS: Final = 12
 """More than that go into a submenu."""
 _LONGEST: Final = 90
 """Letters of a problem in the menu."""
-_DEVICES: Final = (("camera", "cameras"), ("microphone", "microphones"), ("speaker", "speakers"))
+DEVICE_KINDS: Final[dict[str, DeviceKind]] = {"camera": "camera", "microphone": "microphone", "speaker": "speaker"}
+"""What stands behind "use" in an action."""
 _DEVICE_WORDS: Final = {"camera": "camera", "microphone": "microphone", "speaker": "output"}
 
 
@@ -39,11 +41,11 @@ SEPARATOR: Final = Entry("-")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that the view depends on. devices: as GET /v1/devices. countdown: s until the calibration begins."""
+    """All that the view depends on. devices: None until they are known. countdown: s until the calibration begins."""
 
     status: Status
     personas: Sequence[Persona] = ()
-    devices: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    devices: Devices | None = None
     keys: Table = field(default_factory=Table)
     countdown: int | None = None
 
@@ -142,15 +144,15 @@ def _calibration_row(now: Snapshot, words: Words) -> Entry:
 
 def _device_rows(now: Snapshot, words: Words) -> list[Entry]:
     rows = []
-    for kind, plural in _DEVICES:
-        if plural not in now.devices:
-            continue
+    if now.devices is None:
+        return []
+    found = {"camera": now.devices["cameras"], "microphone": now.devices["microphones"]}
+    for kind, devices in (found | {"speaker": now.devices["speakers"]}).items():
         choices = tuple(
-            Entry(str(one["name"]), f"use {kind} {one['spec']}", checked=bool(one.get("chosen")), radio=True)
-            for one in now.devices[plural]
+            Entry(one["name"], f"use {kind} {one['spec']}", checked=one["chosen"], radio=True) for one in devices
         )
         rows.append(Entry(words(_DEVICE_WORDS[kind]), children=choices or (Entry(words("no_device")),)))
-    return [*rows, SEPARATOR] if rows else rows
+    return [*rows, SEPARATOR]
 
 
 def _obs(status: Status, words: Words) -> str:

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from daemon.control.stage import Stage
 from daemon.hotkeys.table import Table
-from daemon.tray.menu import Entry, Snapshot, View, build
+from daemon.tray.devices import DeviceWatch
+from daemon.tray.menu import DEVICE_KINDS, Entry, Snapshot, View, build
 from daemon.tray.process import TrayProcess
 from daemon.tray.words import Words
 from obs_portrait.errors import DesktopError, PortraitError
@@ -34,15 +35,14 @@ _PROVEN_S: Final = 30.0
 """An icon that stayed for so long was no failure when it ends: the next one comes soon again."""
 
 Note = Callable[[str, str, bool], None]
-Devices = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 class Tray:
     """`run` blocks until `stop`; `start` does the same in a thread of its own.
 
-    words: its language, the desktop's if left out. keys: the hotkeys in force, for the menu. devices: as GET
-    /v1/devices; use: (kind, spec) chooses one. note: (about, sentence, whether it is a problem), as `App.note`. tell: a
-    sentence that the user should see now. open_page: opens the page.
+    words: its language, the desktop's if left out. keys: the hotkeys in force, for the menu. note: (about,
+    sentence, whether it is a problem), as `App.note`. tell: a sentence that the user should see now. open_page: opens
+    the page.
     """
 
     def __init__(
@@ -51,13 +51,11 @@ class Tray:
         words: Words | None = None,
         *,
         keys: Callable[[], Table] = Table,
-        devices: Callable[[], Devices] = dict,
-        use: Callable[[str, str], None] | None = None,
         note: Note = lambda about, text, problem: None,
         tell: Callable[[str], None] = lambda text: None,
         open_page: Callable[[], None] | None = None,
     ) -> None:
-        self._stage, self._keys, self._devices, self._use = stage, keys, devices, use
+        self._stage, self._keys = stage, keys
         self._note, self._tell, self._open_page = note, tell, open_page or _open_page
         self._words = words or Words()
         self._stopping = threading.Event()
@@ -65,6 +63,7 @@ class Tray:
         self._ended = threading.Event()
         self._running = False
         self._process: TrayProcess | None = None
+        self._devices = DeviceWatch(stage.rooms, self._look_again)
         self._slow: tuple[float, Snapshot] = (float("-inf"), Snapshot({}))
         self._calibrate_at: float | None = None
         self._offered: frozenset[str] = frozenset()
@@ -85,6 +84,7 @@ class Tray:
             self.problem = "There is no display, so there is no tray."  # and none will come: nobody needs to be told
             return
         self._running = True
+        self._devices.start()
         again = _FIRST_AGAIN_S
         while not self._stopping.is_set():
             begun = time.monotonic()
@@ -107,6 +107,7 @@ class Tray:
     def stop(self) -> None:
         """From any thread; the icon is gone when this returns. May be called twice."""
         self._stopping.set()
+        self._devices.stop()
         self._wake.set()
         if self._running:
             self._ended.wait(5.0)
@@ -166,15 +167,14 @@ class Tray:
         status = self._stage.status()
         at, slow = self._slow
         if now - at >= _SLOW_LOOK_S or status.get("persona") != slow.status.get("persona"):
-            slow = Snapshot(status, self._stage.personas(), self._looked(), self._keys())
+            slow = Snapshot(status, self._stage.personas(), self._devices.now, self._keys())
             self._slow = (now, slow)
         return build(replace(slow, status=status, countdown=self._countdown(now)), self._words)
 
-    def _looked(self) -> Devices:
-        try:
-            return self._devices()
-        except PortraitError:  # a sick sound server: the menu does without
-            return {}
+    def _look_again(self) -> None:
+        """What is looked at seldom has changed."""
+        self._slow = (float("-inf"), self._slow[1])
+        self.refresh()
 
     def _countdown(self, now: float) -> int | None:
         """Seconds that are left, rounded up; begins the calibration when none is."""
@@ -199,8 +199,7 @@ class Tray:
             self._note("tray", str(error), False)
         except Exception as error:  # one choice that fails must not take the others along
             self._note("tray", f"'{action}' failed ({type(error).__name__}: {error}).", False)
-        self._slow = (float("-inf"), self._slow[1])
-        self.refresh()
+        self._look_again()
 
     def _carry_out(self, action: str) -> None:
         stage = self._stage
@@ -225,9 +224,10 @@ class Tray:
                 stage.search_reference()
             case "clip":
                 stage.clip("save")
-            case "use" if self._use is not None:
+            case "use":
                 what, _, spec = rest.partition(" ")
-                self._use(what, spec)
+                stage.rooms.choose({DEVICE_KINDS[what]: spec})
+                self._devices.look()
             case "dock":
                 self._open_page()
             case "quit":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -26,7 +25,7 @@ class Set:
 
     def forget(self) -> None:
         """As at the beginning."""
-        for noted in (self.notes, self.told, self.opened, self.used, self.stage.asked):
+        for noted in (self.notes, self.told, self.opened, self.stage.asked):
             noted.clear()
         self.stage.persona, self.stage.in_panic, self.stage.extra, self.stage.error = "ada", False, {}, None
         self.tray.refresh()
@@ -36,15 +35,9 @@ class Set:
         self.notes: list[tuple[str, str, bool]] = []
         self.told: list[str] = []
         self.opened: list[str] = []
-        self.used: list[tuple[str, str]] = []
-        self.devices: dict[str, list[dict[str, Any]]] = {
-            "cameras": [{"spec": "camera:0", "name": "Webcam", "chosen": True}]
-        }
         self.tray = Tray(
             self.stage,
             Words("en"),
-            devices=lambda: self.devices,
-            use=lambda kind, spec: self.used.append((kind, spec)),
             note=lambda *note: self.notes.append(note),
             tell=self.told.append,
             open_page=lambda: self.opened.append("page"),
@@ -78,6 +71,7 @@ def _shared(on_screen: Desktop) -> Iterator[Set]:
 @pytest.fixture
 def shown(_shared: Set, on_screen: Desktop) -> Set:
     """The same for tests that leave it alive: one icon for all of them, which begins as live."""
+    on_screen.play("key", "Escape", "key", "Escape")  # a menu that a failed test left open
     _shared.forget()
     until(lambda: recognise(on_screen.icon()) == "live", "the icon is as at the beginning")
     return _shared

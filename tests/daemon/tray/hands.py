@@ -13,7 +13,7 @@ from tests.daemon.waiting import until
 
 def entries(shown: Set) -> tuple[Entry, ...]:
     """What the menu holds now."""
-    now = Snapshot(shown.stage.status(), shown.stage.personas(), shown.devices)
+    now = Snapshot(shown.stage.status(), shown.stage.personas(), shown.stage.rooms.devices())
     return build(now, Words("en")).entries
 
 
@@ -27,7 +27,9 @@ def choose(screen: Desktop, shown: Set, *path: str) -> None:
         if depth:
             screen.play("key", "Right")
             screen.settle()
-        screen.play("key", "--delay", "30", *["Down"] * (at if depth else at + 1))
+        steps = at if depth else at + 1  # a submenu opens with its first entry chosen
+        if steps:
+            screen.play("key", "--delay", "30", *["Down"] * steps)
         level = usable[at].children
         screen.settle()
     screen.play("key", "Return")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from daemon.tray import tray as tray_module
+from daemon.control.rooms import Device
+from daemon.tray import devices as devices_module
 from daemon.tray.mood import Mood
 from tests.daemon.tray.conftest import Set
 from tests.daemon.tray.desktop import Desktop, recognise
@@ -77,17 +78,18 @@ def test_a_click_on_the_icon_opens_the_page(shown: Set, on_screen: Desktop) -> N
 def test_a_camera_that_is_plugged_in_can_be_chosen(
     shown: Set, on_screen: Desktop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tray_module, "_SLOW_LOOK_S", 0.0)
-    shown.devices = {
-        "cameras": [
-            {"spec": "camera:0", "name": "Webcam", "chosen": True},
-            {"spec": "camera:2", "name": "Better camera", "chosen": False},
-        ]
-    }
-    shown.tray.refresh()
-    until(lambda: "use camera camera:2" in shown.tray.offered, "it is in the menu")
+    rooms = shown.stage.rooms
+    before = rooms.devices()
+    until(lambda: "use camera camera:0" in shown.tray.offered, "the first camera is in the menu")
+    better: Device = {"spec": "camera:2", "name": "Better camera", "chosen": False}
+    monkeypatch.setattr(rooms, "devices", lambda: {**before, "cameras": [*before["cameras"], better]})
+    monkeypatch.setattr(devices_module, "plugged", lambda: "another text")
+    until(lambda: "use camera camera:2" in shown.tray.offered, "so is the second one")
     choose(on_screen, shown, "Camera", "Better camera")
-    until(lambda: shown.used == [("camera", "camera:2")], "it was chosen")
+    until(lambda: ("choose", {"camera": "camera:2"}) in rooms.asked, "it was chosen")
+    on_screen.settle()
+    choose(on_screen, shown, "Microphone", "A microphone")
+    until(lambda: ("choose", {"microphone": "mic"}) in rooms.asked, "that too")
 
 
 def test_a_calibration_counts_down_in_the_icon(shown: Set, on_screen: Desktop) -> None:
