@@ -24,7 +24,9 @@ VIEWS = {
     "newcomer": ".drop",
     "settings": ".schema-section",
 }
-LOOKS = [(300, "dark", "en"), (1280, "dark", "zh"), (300, "light", "zh"), (1280, "light", "en")]
+LOOKS = [(300, "dark", "en"), (1280, "light", "zh"), (300, "light", "zh"), (1280, "dark", "en")]
+JUDGED = LOOKS[:2]
+"""Those that axe looks at: both widths, both schemes, both languages."""
 
 
 def judged(page: Page, where: str) -> None:
@@ -67,7 +69,8 @@ def test_every_view_in_every_look(
             there.page.locator(".schema-section > summary").first.click()
         there.page.screenshot(path=shots / f"{view}-{width}-{scheme}-{language}.png", full_page=True)
         fits(there.page)
-        judged(there.page, f"{view} {width} {scheme} {language}")
+        if (width, scheme, language) in JUDGED:
+            judged(there.page, f"{view} {width} {scheme} {language}")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(300, "dark"), (1280, "light")])
