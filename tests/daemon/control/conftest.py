@@ -67,9 +67,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stage() -> Iterator[StageStandIn]:
+def stage(tmp_path: Path) -> Iterator[StageStandIn]:
     """The daemon's stand-in; calls that hang are let go at the end."""
     made = StageStandIn()
+    made.rooms.folder = tmp_path
     yield made
     made.go.set()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def points() -> Points:
 
 
 class RoomsStandIn:
-    """`asked`: (method, arguments) in order."""
+    """`asked`: (method, arguments) in order. folder: where the clip is; None: it has no file."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
@@ -39,7 +38,7 @@ class RoomsStandIn:
         self.picture: bytes | None = jpeg()
         self.clip = bytes(range(256)) * 8
         self.clip_ids = [CLIP]
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.folder: Path | None = None
 
     def preview(self) -> bytes | None:
         return self.picture
@@ -85,9 +84,11 @@ class RoomsStandIn:
 
     def video(self, clip: str) -> Path:
         self._known(clip)
-        self._folder = self._folder or tempfile.TemporaryDirectory()
-        path = Path(self._folder.name) / "one.mkv"
-        path.write_bytes(self.clip)
+        if self.folder is None:
+            raise ControlError("There is no such clip any more.", 404)
+        path = self.folder / "one.mkv"
+        if not path.exists():
+            path.write_bytes(self.clip)
         return path
 
     def trim(self, clip: str, start_s: float, end_s: float | None) -> Trimmed:
