@@ -37,7 +37,8 @@ SEEN: Final = (
     "card_ns",  # when the last card came
     "marked_frames",  # that show the mark: must stay 0
     "blocks",
-    "sound_ns",  # when the last block came that was not silent
+    "persona_blocks",  # of these, made by a converter
+    "sound_ns",  # when the last one of those came
     "marked_samples",  # must stay 0
 )
 """Cells of a board of what the sinks saw; pictures and sound have one each, a board has one writer."""
@@ -211,7 +212,8 @@ class _WatchingAudio(AudioSink):
     def _write(self, block: PersonaBlock) -> None:
         seen = self._seen
         seen.set("blocks", seen.get("blocks") + 1)
-        if block.samples.any():
+        if block.origin is Origin.ENGINE:
+            seen.set("persona_blocks", seen.get("persona_blocks") + 1)
             seen.set("sound_ns", now_ns())
         self._heard.append(block.samples)
         self._count += block.samples.size
