@@ -47,13 +47,13 @@ class _Shown:
     def _item(self, entry: dict[str, Any]) -> Any:
         if entry["text"] == "-":
             return self._pystray.Menu.SEPARATOR
+        # Windows alone sets what follows a tab in a column of its own.
+        text = entry["text"] if sys.platform == "win32" else entry["text"].replace("\t", "  ·  ")
         if entry["children"]:
-            return self._pystray.MenuItem(
-                entry["text"], self._pystray.Menu(*(self._item(child) for child in entry["children"]))
-            )
+            return self._pystray.MenuItem(text, self._pystray.Menu(*(self._item(child) for child in entry["children"])))
         checked = entry["checked"]
         return self._pystray.MenuItem(
-            entry["text"],
+            text,
             self._chosen(entry["action"]),
             checked=None if checked is None else lambda item: checked,
             radio=entry["radio"],
