@@ -61,6 +61,7 @@ class PageStage(StageStandIn):
         self.begun = time.monotonic()
         self.kept: dict[str, Any] = {}
         self.settings_path = Path("/home/me/.config/obs-portrait/settings.toml")
+        self.settings_problem: str | None = None
         self.absent: set[str] = set()
         self.more_personas: list[Persona] = []
         self.rooms: PageRooms = PageRooms(self)  # type: ignore[assignment]
@@ -145,7 +146,7 @@ class PageStage(StageStandIn):
         made = Settings.model_validate(self.kept) if self.kept else Settings()
         return {
             "settings": made.model_dump(mode="json"), "schema": Settings.model_json_schema(),
-            "path": str(self.settings_path), "problem": None,
+            "path": str(self.settings_path), "problem": self.settings_problem,
         }  # fmt: skip
 
     def change_settings(self, changes: dict[str, Any]) -> None:

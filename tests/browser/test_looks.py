@@ -42,6 +42,21 @@ def judged(page: Page, where: str) -> None:
     assert not grave, "\n".join(grave)
 
 
+def test_axe_finds_what_is_planted(visit: Callable[..., Visit]) -> None:
+    """Its word counts only if it can say no."""
+    there = visit()
+    there.page.evaluate(
+        """() => {
+          const bare = document.createElement("button");
+          const faint = Object.assign(document.createElement("p"), {textContent: "faint"});
+          faint.style.color = "#333";
+          document.querySelector("#view").append(bare, faint);
+        }"""
+    )
+    with pytest.raises(AssertionError, match=r"(?s)button-name.*color-contrast|color-contrast.*button-name"):
+        judged(there.page, "planted")
+
+
 def fits(page: Page) -> None:
     """Nothing sticks out to the side."""
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

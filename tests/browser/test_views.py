@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, expect
 
-from obs_portrait.errors import MediaError
+from obs_portrait.errors import MediaError, ProfileError
 from tests.browser.conftest import Visit
 from tests.browser.double import PROFILES, Double
 
@@ -275,6 +275,23 @@ def test_settings_are_made_from_the_schema_and_only_changes_are_sent(
         "tray": {"language": "zh"},
     }
     expect(page.locator(".sticky-bar")).to_be_hidden()
+
+
+def test_a_bad_edit_of_the_file_is_told_and_a_refusal_keeps_what_was_typed(
+    visit: Callable[..., Visit], double: Double
+) -> None:
+    double.stage.settings_problem = "settings.toml, line 3: fps must be a number."
+    there = visit()
+    there.go("settings")
+    expect(there.page.locator(".note.warn:visible")).to_contain_text("line 3: fps must be a number.")
+    there.page.locator("summary", has_text="Show").click()
+    there.page.get_by_label("Source", exact=True).fill("camera:nowhere")
+    double.stage.error = ProfileError("There is no camera 'nowhere'.")
+    there.page.get_by_role("button", name="Save", exact=True).click()
+    expect(there.page.get_by_role("alert").filter(has_text="There is no camera 'nowhere'.")).to_be_visible()
+    expect(there.page.get_by_label("Source", exact=True)).to_have_value("camera:nowhere")
+    there.page.get_by_role("button", name="Discard changes").click()
+    expect(there.page.get_by_label("Source", exact=True)).to_have_value("camera:0")
 
 
 def test_the_assistant_leads_through_everything(visit: Callable[..., Visit], double: Double) -> None:

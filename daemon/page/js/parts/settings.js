@@ -22,6 +22,7 @@ export function settingsView() {
 function filePart() {
   const place = h("p", { class: "hint" });
   const unavailable = h("p", { class: "note", hidden: true });
+  const broken = h("p", { class: "note warn", hidden: true });
   const holder = h("div", { class: "form-holder" });
   const save = button({ text: t("settings.save"), name: "check", look: "primary", type: "submit" });
   const undo = button({ text: t("settings.undo"), on: () => load() });
@@ -37,6 +38,8 @@ function filePart() {
       form = schemaForm(told.schema, told.settings, dirty);
       holder.replaceChildren(form.element);
       place.replaceChildren(t("settings.file"), " ", h("code", {}, told.path));
+      show(broken, Boolean(told.problem));
+      broken.replaceChildren(t("settings.problem"), " ", h("span", { lang: "en" }, told.problem ?? ""));
       show(unavailable, false);
     } catch (refusal) {
       form = null;
@@ -63,7 +66,7 @@ function filePart() {
     }, save);
   };
   load();
-  return card(t("settings.title"), { name: "settings", wide: true }, place, unavailable, h("form", { class: "schema", on: { submit } }, holder, problem, bar));
+  return card(t("settings.title"), { name: "settings", wide: true }, place, unavailable, broken, h("form", { class: "schema", on: { submit } }, holder, problem, bar));
 }
 
 /** Language, the set-up assistant, the dock, and the way out. */
