@@ -38,14 +38,14 @@ class ClipRoom:
     def rows(self) -> list[Clip]:
         """See `Rooms`."""
         found = []
-        for clip in self._all():
+        for clip in self._library().list():
             with contextlib.suppress(OSError):  # it has just been moved away
                 found.append(_row(clip))
         return found
 
     def thumbnail(self, clip: str) -> bytes:
         """See `Rooms`."""
-        path = self._find(clip).path
+        path = self.video(clip)
 
         def make() -> bytes:
             return self._errands.do("thumbnail of a clip", {"path": str(path)}, timeout=_LOOK_S).content
@@ -57,36 +57,31 @@ class ClipRoom:
 
     def video(self, clip: str) -> Path:
         """See `Rooms`."""
-        return self._find(clip).path
+        found = next((path for path in self._library().paths() if clip_id(path) == clip), None)
+        if found is None or not found.is_file():
+            raise ControlError(_GONE, 404)
+        return found
 
     def trim(self, clip: str, start_s: float, end_s: float | None) -> Trimmed:
         """See `Rooms`."""
         if end_s is not None and end_s <= start_s:
             raise ControlError(f"The end ({end_s:g} s) must come after the beginning ({start_s:g} s).", 422)
-        found = self._find(clip)
-        done = self._cutting.do(
-            "trim", {"path": str(found.path), "start_s": start_s, "end_s": end_s}, timeout=_TRIM_S
-        )  # fmt: skip
-        made = found.path.with_name(str(done.told["file"]))
+        path = self.video(clip)
+        done = self._cutting.do("trim", {"path": str(path), "start_s": start_s, "end_s": end_s}, timeout=_TRIM_S)
+        made = path.with_name(str(done.told["file"]))
         return {"id": clip_id(made), "message": f"Made {made.name}: {done.told['how']}."}
 
     def discard(self, clip: str) -> None:
         """See `Rooms`."""
         from obs_portrait.obs.clips.sidecar import sidecar_path
 
-        path = self._find(clip).path
+        path = self.video(clip)
         discard([one for one in (path, sidecar_path(path)) if one.exists()])
 
-    def _all(self) -> list[library.Clip]:
+    def _library(self) -> library.Library:
         from obs_portrait.obs.clips.library import Library
 
-        return Library(self._folder).list()
-
-    def _find(self, clip: str) -> library.Clip:
-        found = next((one for one in self._all() if clip_id(one.path) == clip), None)
-        if found is None or not found.path.is_file():
-            raise ControlError(_GONE, 404)
-        return found
+        return Library(self._folder)
 
 
 def _row(clip: library.Clip) -> Clip:

@@ -120,13 +120,12 @@ class Errands:
             if self._idle is not None:
                 self._idle.cancel()
             if self._process is None or self._process.poll() is not None:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "daemon.rooms.worker"],
-                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                    env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1")},
-                    # Ctrl-C in the terminal is for the daemon, which then ends the child in order.
-                    start_new_session=True, creationflags=_FLAGS,
-                )  # fmt: skip
+                try:
+                    self._process = _start()
+                except OSError as error:
+                    raise ControlError(
+                        f"No process can be started for this ({error.strerror or error}).", 409
+                    ) from None
             return self._process
 
     def _rest(self) -> None:
@@ -154,6 +153,17 @@ class Errands:
                 if line is not None:
                     with contextlib.suppress(OSError):
                         line.close()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    """Raises OSError."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "daemon.rooms.worker"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1")},
+        # Ctrl-C in the terminal is for the daemon, which then ends the child in order.
+        start_new_session=True, creationflags=_FLAGS,
+    )  # fmt: skip
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -107,17 +107,22 @@ class Library:
         clips = list(self._found())
         return sorted(clips, key=lambda clip: (clip.info.when, clip.path.name), reverse=True)
 
-    def _found(self) -> Iterator[Clip]:
+    def paths(self) -> Sequence[Path]:
+        """Media files that have a sidecar beside them, in no order. Nothing is read but the folder."""
         try:
             names = list(self.folder.iterdir())
         except FileNotFoundError:
-            return
+            return []
         except OSError as error:
             raise ObsError(f"{self.folder}: the clips folder cannot be read ({error.strerror or error}).") from None
         stems = {path.stem: path for path in names if path.suffix.lower() in _MEDIA}
-        for path in names:
-            if path.suffix == SUFFIX and path.stem in stems and (info := read_sidecar(path)) is not None:
-                yield Clip(stems[path.stem], info)
+        return [stems[path.stem] for path in names if path.suffix == SUFFIX and path.stem in stems]
+
+    def _found(self) -> Iterator[Clip]:
+        for path in self.paths():
+            info = read_sidecar(sidecar_path(path))
+            if info is not None:
+                yield Clip(path, info)
 
     def last(self) -> Clip:
         """The newest clip. Raises `ObsError` if there is none."""

@@ -15,6 +15,7 @@ from obs_portrait.pipeline.live.cue import CueSheet
 from obs_portrait.pipeline.live.feed import Mailbox
 from obs_portrait.pipeline.live.messages import Notice, Rehearsed, Request, Start, Stop, Stopped
 from obs_portrait.pipeline.live.options import VideoPlan
+from obs_portrait.pipeline.live.picture_mail import Mails
 from obs_portrait.pipeline.live.sinks import open_sinks
 from obs_portrait.pipeline.live.status import STATES
 
@@ -25,6 +26,7 @@ def body(link: Link, plan: VideoPlan) -> Stopped:
     """As `video_process.body`; never tells that it is ready, so that nobody is put on stage here."""
     from obs_portrait.pipeline.guard import Look, VideoGuard
     from obs_portrait.pipeline.live.pacer import Pacer
+    from obs_portrait.pipeline.live.previews import Previews
 
     guard = VideoGuard(Look(plan.stage, None), Canvas(plan.options.width, plan.options.height))
     link.send(Rehearsed())
@@ -41,6 +43,8 @@ def body(link: Link, plan: VideoPlan) -> Stopped:
         cover=lambda: guard.card,
         notice=lambda about, text, problem: link.send(Notice(about, text, problem)),
     )
+    previews = Previews(plan.previews or Mails())
+    pacer.on_written = lambda frame, latency: previews.show(frame)
     stopping = False
     try:
         while not stopping and not link.stopping.is_set() and pacer.sinks:
@@ -53,6 +57,7 @@ def body(link: Link, plan: VideoPlan) -> Stopped:
                 "players": sum(getattr(sink, "clients", 0) for sink in pacer.sinks),
             })  # fmt: skip
     finally:
+        previews.stop()
         pacer.close()
     return Stopped({"frames_out": pacer.written, "cards": pacer.origins[Origin.CARD]}, _parts(plan))
 

@@ -36,6 +36,17 @@ def test_the_card_is_held_in_the_place_of_a_video_process_that_was_given_up(tmp_
         begun = now_ns()
         show.goes_on("video", "cards", 10)
         show.speaks()  # the voice minds nothing
+        previews = show.session.previews  # who looks sees it as well, and no camera
+        previews.camera.allow(60_000_000_000)
+
+        def preview() -> bytes | None:
+            previews.persona.ask()
+            previews.camera.ask()
+            return previews.persona.take()
+
+        show.until(lambda: preview() is not None)
+        assert not previews.camera.holds
+        previews.camera.allow(0)
         problems = show.session.status().problems
         assert any("The card is held; choose a persona" in text for text in problems)
         ended = now_ns()
