@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from obs_portrait.checkpoints.catalog import locate
 from obs_portrait.errors import FaceError
+from obs_portrait.face.plotless import plots_later
 from obs_portrait.face.types import LANDMARKS, Observation
 
 __all__ = ["FaceTracker", "plausibility"]
@@ -73,8 +74,9 @@ class FaceTracker:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
             with _quiet():
-                import mediapipe
-                from mediapipe.tasks.python import BaseOptions, vision
+                with plots_later():
+                    import mediapipe
+                    from mediapipe.tasks.python import BaseOptions, vision
 
                 running = vision.RunningMode
                 self._landmarker: Any = vision.FaceLandmarker.create_from_options(
