@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -33,6 +34,8 @@ __all__ = ["ControlApp"]
 
 _UPLOADS: Final = 2
 """At once: each holds a picture in memory."""
+TURN_S: Final = 10.0
+"""Others wait for so long."""
 _BUSY: Final = "The daemon is busy: too many calls hang; see `obs-portrait status`."
 _log = logging.getLogger(__name__)
 
@@ -52,7 +55,7 @@ class ControlApp:
         self._stage, self._timeout = stage, timeout
         self._ordinary, self._urgent, self._slow = Caller(8, "call"), Caller(4, "urgent"), Caller(16, "slow")
         self._rates = {row.id: Bucket(row.per_second, row.per_second) for row in OPERATIONS if row.per_second}
-        self._uploads = 0
+        self._uploads = asyncio.Semaphore(_UPLOADS)
         routes = [
             *(Route(row.path, self._endpoint(row), methods=[row.method]) for row in OPERATIONS),
             Route("/v1/openapi.json", _openapi),
@@ -93,16 +96,18 @@ class ControlApp:
         model = row.body or BaseModel
         if row.largest <= LARGEST_BODY:
             return check(await read(request), model)
-        if self._uploads >= _UPLOADS:
-            raise RefusalError(429, "Other pictures are being sent; wait until they are done.")
-        self._uploads += 1
+        try:
+            async with asyncio.timeout(TURN_S):  # meanwhile what is sent stays with the sender
+                await self._uploads.acquire()
+        except TimeoutError as error:
+            raise RefusalError(429, "Other pictures are being sent; wait until they are done.") from error
         try:
             content = await read(request, row.largest)
             checked = await self._slow.call(lambda: check(content, model), row.timeout)  # megabytes: not in this loop
         except BusyError as error:
             raise RefusalError(503, _BUSY) from error
         finally:
-            self._uploads -= 1
+            self._uploads.release()
         return cast(BaseModel, checked)
 
     async def _call(self, row: Operation, body: Any, where: tuple[Any, ...]) -> Any:

@@ -16,6 +16,8 @@ __all__ = ["RefusalError", "check", "place", "read"]
 
 _BODY_S: Final = 5.0
 _UPLOAD_S: Final = 20.0
+_HEARD_OUT: Final = 4
+"""So many times the limit are read, and thrown away, before the connection is cut."""
 _MIB: Final = 1024 * 1024
 
 
@@ -42,18 +44,24 @@ def place(request: Request, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
 async def read(request: Request, largest: int = LARGEST_BODY) -> bytes:
     """The body. Raises `RefusalError` if it is not JSON, larger than so many bytes, or too slow."""
     patience = _BODY_S if largest <= LARGEST_BODY else _UPLOAD_S
-    content = bytearray()
+    content, size = bytearray(), 0
     try:
         async with asyncio.timeout(patience):
             async for part in request.stream():
-                content += part
-                if len(content) > largest:
-                    limit = f"{largest // 1024} KiB" if largest < _MIB else f"{largest / _MIB:.1f} MiB"
-                    raise RefusalError(413, f"The body is larger than {limit}.")
+                size += len(part)
+                if size <= largest:
+                    content += part
+                elif size > _HEARD_OUT * largest:
+                    break
+                else:  # whoever is cut off while they speak does not hear the answer
+                    content.clear()
     except TimeoutError as error:
         raise RefusalError(408, f"The body did not come within {patience:g} s.") from error
     except ClientDisconnect as error:
         raise RefusalError(400, "The body is not whole.") from error
+    if size > largest:
+        limit = f"{largest // 1024} KiB" if largest < _MIB else f"{largest / _MIB:.1f} MiB"
+        raise RefusalError(413, f"The body is larger than {limit}.")
     if content:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":

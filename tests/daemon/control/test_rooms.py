@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.control import app as control
 from daemon.control.answering import UnsatisfiableError, part
 from daemon.control.operation import LARGEST_BODY, Media, Operation
 from daemon.control.operations import OPERATIONS
@@ -226,8 +227,9 @@ def _flood(knock: Knock, path: str, size: int, method: str = "POST") -> Answer:
         link.close()
 
 
-def test_only_two_pictures_at_a_time(knock: Knock, stage: StageStandIn) -> None:
-    """Others are refused while two are still being sent, and are let in again afterwards."""
+def test_only_two_pictures_at_a_time(knock: Knock, stage: StageStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others are refused if two are being sent for too long, and are let in again afterwards."""
+    monkeypatch.setattr(control, "TURN_S", 0.1)
     links = []
     for _ in range(2):
         link = http.client.HTTPConnection("127.0.0.1", knock.port, timeout=20)
@@ -257,6 +259,14 @@ def _eventually(ask: Any, status: int) -> Answer:
         return answer
     finally:
         timer.cancel()
+
+
+def test_many_pictures_at_once_are_taken_one_after_the_other(knock: Knock, stage: StageStandIn) -> None:
+    body = {"picture": encoded(bytes(3_000_000))}
+    with ThreadPoolExecutor(6) as many:
+        said = list(many.map(lambda _: knock("POST", "/v1/landmarks", body).status, range(6)))
+    assert said == [200] * 6
+    assert stage.rooms.asked == [("look", 3_000_000)] * 6
 
 
 def test_a_persona_is_asked_for_with_everything(knock: Knock, stage: StageStandIn) -> None:
