@@ -37,9 +37,12 @@ export function tOr(key, text) {
   return has(key) ? t(key) : text;
 }
 
+const formats = new Map(); // making one takes longer than using it
+
 /** A number as the reader writes it. */
 export function number(value, digits = 0) {
-  return new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+  if (!formats.has(digits)) formats.set(digits, new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  return formats.get(digits).format(value);
 }
 
 /** "1:05", "1:02:03". */

@@ -17,8 +17,9 @@ export function panicButton() {
   const sign = h("span", { class: "panic-sign" }, icon("panic"));
   const control = h("button", { type: "button", class: "panic", on: { click: () => act(status.value?.panic !== true) } }, sign, h("span", { class: "panic-words" }, label, hint), h("span", { class: "panic-fill", "aria-hidden": "true" }));
   const act = (on) => attempt(() => post("/v1/panic", { on }, 3000), control);
-  status.watch((now) => {
+  status.watch((now, before) => {
     const on = now?.panic === true;
+    if (before !== undefined && on === (before?.panic === true)) return;
     say(label, t(on ? "panic.end" : "panic.begin"));
     show(hint, !on);
     set(control, "data-on", on ? "yes" : null);
