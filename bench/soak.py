@@ -68,10 +68,19 @@ class FlakyFace:
         return face
 
 
-def daemon(options: LiveOptions) -> None:
-    """The daemon's process."""
+def daemon(options: LiveOptions, pids: Board) -> None:
+    """The daemon's process. pids: of the media processes that are on now."""
     with App(options, Doors(obs=False, port=0)) as app:
-        app.wait()
+        while not app.wait(0.02):
+            for name in pids.names:
+                pids.set(name, app.session.pids.get(name, 0))
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits a minute at most."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 @dataclass
@@ -84,11 +93,17 @@ class Soak:
     sounds: Board
     client: ControlClient
     process: Any
+    pids: Board
 
-    def media(self) -> list[psutil.Process]:
-        """The media processes: the video process needs more memory than the audio process."""
-        found = [one for one in psutil.Process(self.process.pid).children() if "fork" in " ".join(one.cmdline())]
-        return sorted(found, key=lambda one: -one.memory_info().rss)
+    def media(self, name: str) -> psutil.Process:
+        """ "video" or "audio": the one that is on."""
+        until(lambda: self.pids.get(name) > 0)
+        return psutil.Process(self.pids.get(name))
+
+    def children(self) -> list[psutil.Process]:
+        """Both, and their understudies."""
+        found = psutil.Process(self.process.pid).children()
+        return [one for one in found if "fork" in " ".join(one.cmdline())]
 
     def ask(self, path: str, body: dict[str, Any]) -> None:
         """A request that may find the daemon asleep."""
@@ -106,17 +121,17 @@ class Soak:
         return float("inf")
 
 
-def _kill(which: int) -> Callable[[Soak], int]:
+def _kill(which: str) -> Callable[[Soak], int]:
     def fault(soak: Soak) -> int:
-        soak.media()[which].kill()
+        soak.media(which).kill()
         return now_ns()
 
     return fault
 
 
-def _stop(which: int, seconds: float = 10.0) -> Callable[[Soak], int]:
+def _stop(which: str, seconds: float = 10.0) -> Callable[[Soak], int]:
     def fault(soak: Soak) -> int:
-        stopped = soak.media()[which]
+        stopped = soak.media(which)
         stopped.send_signal(signal.SIGSTOP)
         time.sleep(seconds)
         with contextlib.suppress(psutil.Error):
@@ -127,7 +142,7 @@ def _stop(which: int, seconds: float = 10.0) -> Callable[[Soak], int]:
 
 
 def _suspend(soak: Soak) -> int:
-    everybody = [psutil.Process(soak.process.pid), *soak.media()]
+    everybody = [psutil.Process(soak.process.pid), *soak.children()]
     for one in everybody:
         one.send_signal(signal.SIGSTOP)
     time.sleep(10.0)
@@ -167,10 +182,10 @@ def _load(soak: Soak) -> int:
 
 
 KINDS: dict[str, Callable[[Soak], int]] = {
-    "video process killed": _kill(0),
-    "audio process killed": _kill(1),
-    "video process stopped for 10 s": _stop(0),
-    "audio process stopped for 10 s": _stop(1),
+    "video process killed": _kill("video"),
+    "audio process killed": _kill("audio"),
+    "video process stopped for 10 s": _stop("video"),
+    "audio process stopped for 10 s": _stop("audio"),
     "camera gone and back": _device("camera", Fault.GONE),
     "camera frozen": _device("camera", Fault.FROZEN),
     "camera driver raises": _device("camera", Fault.BROKEN),
@@ -192,11 +207,12 @@ def started(folder: Path) -> Iterator[Soak]:
     pictures, sounds = Board(*SEEN), Board(*SEEN)
     options = LiveOptions(
         source=FakeCamera(faults), personas=CAST, sinks=(WatchingVideo(pictures),), audio=FakeMicrophone(faults),
-        audio_sinks=(WatchingAudio(sounds),), makers=Makers(face=FlakyFace(engine)),
+        audio_sinks=(WatchingAudio(sounds),), makers=Makers(face=FlakyFace(engine)), understudies=True,
     )  # fmt: skip
-    process = multiprocessing.get_context("spawn").Process(target=daemon, args=(options,))
+    pids = Board("video", "audio")
+    process = multiprocessing.get_context("spawn").Process(target=daemon, args=(options, pids))
     process.start()
-    soak = Soak(faults, engine, pictures, sounds, ControlClient(folder / "run", timeout=20.0), process)
+    soak = Soak(faults, engine, pictures, sounds, ControlClient(folder / "run", timeout=20.0), process, pids)
     try:
         if soak.back(0) == float("inf"):
             raise SystemExit("The daemon was not live after a minute.")
@@ -228,7 +244,7 @@ def panics(soak: Soak, count: int, *, hanging: bool) -> list[float]:
 
 def usage(soak: Soak) -> dict[str, float]:
     """Memory in MB, threads and open files: of the daemon, and of all three."""
-    everybody = [psutil.Process(soak.process.pid), *soak.media()]
+    everybody = [psutil.Process(soak.process.pid), *soak.children()]
     figures: dict[str, float] = {}
     with contextlib.suppress(psutil.Error):
         for name, some in (("daemon", everybody[:1]), ("all", everybody)):

@@ -45,6 +45,9 @@ class ShowSettings(BaseModel):
     """Of the persona's picture, WIDTHxHEIGHT."""
     fps: int = Field(default=30, ge=1, le=120)
     """Pictures a second at the sinks."""
+    understudies: bool = True
+    """A second process for picture and for sound each that takes over at once when the first one dies; costs about
+    500 MB of memory."""
     start_off: bool = False
     """Begin at rest: camera and microphone stay closed until the persona is switched on."""
 

@@ -239,6 +239,7 @@ def register(app: typer.Typer) -> None:
             loop=loop,
             force=force,
             rests=rests,
+            understudies=show.understudies and record is None,
             patient=rests or (icon and bool(tray_available())),
             calibrations=state_dir() / "calibrations.json",
         )

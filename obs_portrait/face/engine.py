@@ -35,6 +35,8 @@ class FaceEngine(ABC):
     needs_pixels: ClassVar[bool] = False
     """True: `render` is given the camera frame as well. An engine that draws from landmarks alone leaves this False
     and never sees a pixel of the driver, which is the strongest form of failing closed."""
+    light: ClassVar[bool] = False
+    """True: a second process may have it prepared as well, as an understudy; it takes no memory of a GPU."""
     reveals: ClassVar[bool] = False
     """True only for the engine that shows the real person; its frames are marked as such."""
 

@@ -22,6 +22,7 @@ class RevealEngine(FaceEngine):
     name: ClassVar[str] = "reveal"
     needs_pixels: ClassVar[bool] = True
     reveals: ClassVar[bool] = True
+    light: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._canvas = Canvas()

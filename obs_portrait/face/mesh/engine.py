@@ -29,6 +29,7 @@ class MeshEngine(FaceEngine):
     surroundings, raster (warp), eyes, mouth."""
 
     name: ClassVar[str] = "mesh"
+    light: ClassVar[bool] = True
     settings_model: ClassVar[type[FaceSettings]] = MeshSettings
 
     def __init__(self) -> None:

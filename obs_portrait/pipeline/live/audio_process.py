@@ -97,8 +97,8 @@ class _AudioProcess:
                 if persona.name == self._plan.stage:
                     raise
                 self._link.send(Prepared(persona.name, str(error)))  # the show goes on without
-        first = self._voices[self._plan.stage]
-        voices = [first, *(voice for voice in self._voices.values() if voice is not first)]
+        self._first = self._voices[self._plan.stage]
+        voices = [self._first, *(voice for voice in self._voices.values() if voice is not self._first)]
         trial = VoicePipeline(voices)
         for voice in voices:
             trial.switch(voice)
@@ -114,14 +114,17 @@ class _AudioProcess:
     def _await_start(self) -> int | None:
         while not self._link.stopping.is_set():
             self._link.beat()
-            self._link.wait(0.05)
+            self._link.wait(0.25)
             for message in self._link.receive():
                 match message:
-                    case Start(epoch, stage):
-                        if stage != self._plan.stage:  # another one has come on stage since the plan was made
+                    case Start(epoch, stage, _, source):
+                        if source is not None:
+                            self._options = replace(self._options, audio=source)
+                        with self._lock:
+                            voice = self._voices[stage]
+                        if voice is not self._first:  # another one has come on stage since the plan was made
                             self._cues = CueSheet(stage)
-                            with self._lock:
-                                self._pipeline.switch(self._voices[stage])
+                            self._pipeline.switch(voice)
                         return epoch
                     case Stop():
                         return None

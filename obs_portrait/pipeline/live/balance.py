@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live.align import Aligner
 from obs_portrait.pipeline.live.board import Board
@@ -13,9 +15,9 @@ _EVERY_NS = 100_000_000
 
 
 class Balance:
-    """video, audio: the status boards of both processes (audio None: nothing to align)."""
+    """video, audio: give the status boards of both processes as they are now (audio None: nothing to align)."""
 
-    def __init__(self, video: Board, audio: Board | None) -> None:
+    def __init__(self, video: Callable[[], Board], audio: Callable[[], Board] | None) -> None:
         self._video, self._audio = video, audio
         self.video_control = Board(*CONTROL_CELLS)
         """Written here, read by the video process each tick."""
@@ -46,10 +48,10 @@ class Balance:
         if latencies is None or self._audio is None:
             return None
         video, audio = latencies
-        return (audio + self._audio.get("delay_ns") - video - self.video_control.get("delay_ns")) / 1e6
+        return (audio + self._audio().get("delay_ns") - video - self.video_control.get("delay_ns")) / 1e6
 
     def _latencies(self) -> tuple[int, int] | None:
         if self._audio is None:
             return None
-        video, audio = self._video.get("latency_ns"), self._audio.get("latency_ns")
+        video, audio = self._video().get("latency_ns"), self._audio().get("latency_ns")
         return (video, audio) if video and audio else None

@@ -9,7 +9,7 @@ from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live.messages import Prepare, Switch
 from obs_portrait.pipeline.live.options import Voice
 
-__all__ = ["VIDEO", "Cast", "load"]
+__all__ = ["VIDEO", "Cast", "is_light", "load"]
 
 VIDEO = "video"
 """The path that is sent a whole profile; any other is sent a `Voice`."""
@@ -58,6 +58,11 @@ class Cast:
         self._knows[path] = set(first)
         self._plays[path] = self.stage
         return tuple(self.personas[name] for name in first)
+
+    def took(self, path: str, known: set[str], stage: str) -> None:
+        """A process takes the place of another: it has rehearsed these personas as they are now."""
+        self._knows[path] = known
+        self._plays[path] = stage
 
     def may_begin(self, path: str) -> Prepare | None:
         """A process has prepared its plan. None if the show may begin there with who is on stage now; or what it has
@@ -198,6 +203,13 @@ class Cast:
     def is_done(self, number: int) -> bool:
         """Every process has carried out this order, or a later one."""
         return all(done >= number for done in self._carried_out.values())
+
+
+def is_light(persona: Any) -> bool:
+    """Whether a second process may have the persona's engine prepared as well: it takes no memory of a GPU."""
+    from obs_portrait.face.engine import engine_class
+
+    return engine_class(persona.face.engine).light
 
 
 def load(persona: Any) -> Any:

@@ -67,6 +67,8 @@ class LiveOptions:
     patient: bool = False
     """A camera or microphone that is not there at the start is waited for, as one that was lost; otherwise it is an
     error."""
+    understudies: bool = False
+    """Each media process has a second one that has rehearsed and takes its place at once when it dies. Costs memory."""
     hung_s: float = 4.0
     """An engine or converter that works on one frame for longer is killed with its process."""
     makers: Makers = field(default_factory=Makers)

@@ -22,7 +22,8 @@ from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live import audio_process, card_process, recording, video_process
 from obs_portrait.pipeline.live.balance import Balance
 from obs_portrait.pipeline.live.board import Board
-from obs_portrait.pipeline.live.cast import Cast, load
+from obs_portrait.pipeline.live.cast import Cast, is_light, load
+from obs_portrait.pipeline.live.child import Body
 from obs_portrait.pipeline.live.cover import Cover
 from obs_portrait.pipeline.live.devices import is_device
 from obs_portrait.pipeline.live.kept import Kept
@@ -54,6 +55,7 @@ from obs_portrait.pipeline.live.options import (
 from obs_portrait.pipeline.live.picture_mail import Mails
 from obs_portrait.pipeline.live.status import LiveReport, LiveStatus, figures_of, status_of
 from obs_portrait.pipeline.live.supervisor import Keeper, Phase
+from obs_portrait.pipeline.live.understudy import Understudy
 
 __all__ = ["LiveSession"]
 
@@ -87,18 +89,24 @@ class LiveSession:
         """Small pictures of the persona and, while that is allowed, of the camera; made only for who asks."""
         self._cast = Cast(options.personas, paths, self._send, self._hide)
         self._on_notice = on_notice or (lambda notice: None)
-        self._video = Keeper("video", video_process.body, self._video_plan, Board(*VIDEO_CELLS), hung_s=options.hung_s)
+        self._recorder = recording.Recorder(options.record, options.force) if options.record is not None else None
+        self._video = Keeper(
+            "video", video_process.body, self._video_plan, Board(*VIDEO_CELLS), hung_s=options.hung_s,
+            understudy=self._understudy("video", video_process.body, VIDEO_CELLS),
+        )  # fmt: skip
         self._audio: Keeper | None = None
         if options.audio is not None:
             self._audio = Keeper(
-                "audio", audio_process.body, self._audio_plan, Board(*AUDIO_CELLS), silent_s=3.0, hung_s=options.hung_s
-            )
+                "audio", audio_process.body, self._audio_plan, Board(*AUDIO_CELLS), hung_s=options.hung_s,
+                understudy=self._understudy("audio", audio_process.body, AUDIO_CELLS),
+            )  # fmt: skip
         ports = [port for spec in options.sinks if isinstance(spec, str) and (port := parse_spec(spec)) is not None]
         self.stream_port: int | None = ports[0] if ports else None
         """Where the stream to OBS is served, if it is one of the sinks."""
         self._listener: socket.socket | None = None
         self._voice = VoiceRing() if self._audio is not None and ports else None
-        self._balance = Balance(self._video.board, self._audio.board if self._audio is not None else None)
+        audio = self._audio
+        self._balance = Balance(lambda: self._video.board, None if audio is None else lambda: audio.board)
         self.cover = Cover(
             self._cast,
             *self._balance.controls,
@@ -131,7 +139,6 @@ class LiveSession:
         self._last_skew: float | None = None
         self._ended_ns = 0
         self._report: LiveReport | None = None
-        self._recorder = recording.Recorder(options.record, options.force) if options.record is not None else None
 
     # ---- for the user --------------------------------------------------------------------------------------------
 
@@ -452,7 +459,10 @@ class LiveSession:
         first = None if keeper.stands_in else self._cast.may_begin(keeper.name)
         if first is None:
             self._held_back.discard(keeper.name)
-            keeper.send(Start(self._epoch, self._cast.stage))
+            source = self.options.source if keeper is self._video else self.options.audio
+            keeper.send(
+                Start(self._epoch, self._cast.stage, self._neutral, source if isinstance(source, str) else None)
+            )
         elif keeper.name not in self._held_back:
             self._held_back.add(keeper.name)
             keeper.send(first)
@@ -508,11 +518,12 @@ class LiveSession:
 
     # ---- plans, the end ------------------------------------------------------------------------------------------
 
-    def _video_plan(self) -> VideoPlan:
+    def _video_plan(self, personas: tuple[Any, ...] | None = None) -> VideoPlan:
+        """personas: those that an understudy rehearses; None: it is for the one that goes on now."""
         part = self._recorder.part("video") if self._recorder else None
         return VideoPlan(
             replace(self.options, personas=(), audio=None, audio_sinks=()),
-            self._cast.plan("video"),
+            self._cast.plan("video") if personas is None else personas,
             self._cast.stage,
             self._balance.video_control,
             self._first["video"],
@@ -523,18 +534,38 @@ class LiveSession:
             listener=self._listener,
         )
 
-    def _audio_plan(self) -> AudioPlan:
+    def _audio_plan(self, personas: tuple[Any, ...] | None = None) -> AudioPlan:
         part = self._recorder.part("audio") if self._recorder else None
-        voices = tuple(Voice(persona.name, persona.voice) for persona in self._cast.plan("audio"))
+        voices = self._cast.plan("audio") if personas is None else personas
         return AudioPlan(
             replace(self.options, personas=(), source="", sinks=()),
-            voices,
+            tuple(Voice(persona.name, persona.voice) for persona in voices),
             self._cast.stage,
             self._balance.audio_control,
             self._first["audio"],
             part,
             self._voice,
         )
+
+    def _understudy(self, name: str, body: Body, cells: tuple[str, ...]) -> Understudy | None:
+        """A recording's parts are numbered as processes are started, so there it is done without."""
+        if not self.options.understudies or self._recorder is not None:
+            return None
+        make: Callable[[tuple[Any, ...]], Any] = self._video_plan if name == "video" else self._audio_plan
+
+        def plan() -> Any:
+            everybody = tuple(self._cast.personas.values())
+            light = all(is_light(persona) for persona in everybody)
+            return make(everybody) if light and not self.cover.rests else None
+
+        def took(plan: Any) -> None:
+            def same(one: Any) -> bool:
+                now = self._cast.personas.get(one.name)
+                return now is one if name == "video" else now is not None and now.voice is one.voice
+
+            self._cast.took(name, {one.name for one in plan.personas if same(one)}, plan.stage)
+
+        return Understudy(name, body, plan, took, cells)
 
     def _shut_down(self) -> None:
         self._last_skew, self._ended_ns = self._balance.skew_ms(), now_ns()

@@ -5,23 +5,22 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
-import os
 import signal
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from enum import IntEnum
 from multiprocessing.connection import Connection
 from typing import Any
 
 from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live.board import Board
-from obs_portrait.pipeline.live.child import Body, child_main
+from obs_portrait.pipeline.live.child import Body
 from obs_portrait.pipeline.live.messages import Failed, Rehearsed, Stop, Stopped
 from obs_portrait.pipeline.live.policy import RestartPolicy
+from obs_portrait.pipeline.live.spawn import spawn
+from obs_portrait.pipeline.live.understudy import Understudy
 
 __all__ = ["Keeper", "Phase"]
 
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _SECOND = 1_000_000_000
 _log = logging.getLogger(__name__)
 
@@ -36,25 +35,6 @@ class Phase(IntEnum):
     STOPPING = 4
     STOPPED = 5
     FAILED = 6  # gave up
-
-
-@contextlib.contextmanager
-def _spawn_environment() -> Iterator[None]:
-    """One thread for each numeric library in the child (oversubscription costs ten times the work on few cores), and
-    SIGINT blocked from the first instruction on. Both are inherited, so they are set here and put back."""
-    before: Mapping[str, str | None] = {name: os.environ.get(name) for name in _ONE_THREAD}
-    for name in _ONE_THREAD:
-        os.environ.setdefault(name, "1")
-    if sys.platform != "win32":
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        if sys.platform != "win32":
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
 
 
 class Keeper:
@@ -75,6 +55,7 @@ class Keeper:
         silent_s: float = 3.0,
         hung_s: float = 4.0,
         rehearsal_s: float = 180.0,
+        understudy: Understudy | None = None,
     ) -> None:
         self.name, self.board = name, board
         self._body, self._usual, self._plan = body, body, plan
@@ -86,6 +67,8 @@ class Keeper:
         self._rehearsal_ns = round(rehearsal_s * _SECOND)
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
+        self._understudy = understudy
+        self._told: list[Any] = []
         self._since = 0
         self._again_at = 0
         self._why, self._final = "", False
@@ -129,20 +112,14 @@ class Keeper:
         return [] if self._process is None or self._pipe is None else [self._process.sentinel, self._pipe]
 
     def start(self) -> None:
-        """Spawns the process."""
-        context = multiprocessing.get_context("spawn")
-        self.board.clear()
-        pair: Any = context.Pipe()  # Windows has a class of its own for pipes, with the same methods
-        self._pipe, theirs = pair
-        self._process = context.Process(
-            target=child_main,
-            args=(os.getpid(), theirs, self.board, self._body, self._plan()),
-            name=f"obs-portrait {self.name}",
-            daemon=True,
-        )
-        with _spawn_environment():
-            self._process.start()
-        theirs.close()
+        """Spawns the process, or has the understudy go on."""
+        ready = self._understudy.take() if self._understudy is not None and not self.stands_in else None
+        if ready is not None:
+            self._process, self._pipe, self.board = ready.process, ready.pipe, ready.board
+            self._told = [Rehearsed()]
+        else:
+            self.board.clear()
+            self._process, self._pipe = spawn(self.name, self._body, self._plan(), self.board)
         self._since = now_ns()
         self._why, self._final = "", False
         self.phase = Phase.REHEARSING
@@ -155,7 +132,7 @@ class Keeper:
 
     def receive(self) -> list[Any]:
         """Everything that the process has said since the last call. Notes on the way what concerns its phase."""
-        messages: list[Any] = []
+        messages, self._told = self._told, []
         if self._pipe is not None:
             with contextlib.suppress(EOFError, OSError):
                 while self._pipe.poll():
@@ -178,6 +155,8 @@ class Keeper:
         Returns one sentence when something has just happened that the user should know, else None.
         """
         now = now_ns()
+        if self._understudy is not None and self.phase is Phase.RUNNING and self.proven and not self.stands_in:
+            self._understudy.look(now, self._since, self._excused_ns)
         if self.phase is Phase.PAUSING and now >= self._again_at:
             self.restarts += 1
             self.start()
@@ -213,6 +192,8 @@ class Keeper:
 
     def ask_to_stop(self) -> None:
         """First half of an ordered stop."""
+        if self._understudy is not None:
+            self._understudy.dismiss()
         if self.pid is not None:
             self.send(Stop())
             self.phase = Phase.STOPPING

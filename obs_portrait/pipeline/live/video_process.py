@@ -125,15 +125,15 @@ class _VideoProcess:
                     raise
                 self._link.send(Prepared(persona.name, str(error)))  # the show goes on without
         make_tracker = self._options.makers.tracker or _warm_tracker
-        first = self._faces[self._plan.stage]
-        self._pipeline = FacePipeline(first, make_tracker, background=True)
-        self._stand_ins = VideoGuard(first.look, self._canvas)  # the pacer's own: the engine's thread may hang
+        self._first = self._faces[self._plan.stage]
+        self._pipeline = FacePipeline(self._first, make_tracker, background=True)
+        self._stand_ins = VideoGuard(self._first.look, self._canvas)  # the pacer's own: the engine's thread may hang
 
     def _enter(self, stage: str) -> None:
-        """Who is on stage may have changed since the plan was made."""
+        """Who is on stage may have changed since the plan was made, or was edited."""
         with self._lock:
             face = self._faces[stage]
-        if stage != self._plan.stage:
+        if face is not self._first:
             self._cues = CueSheet(stage)
             self._pipeline.switch(face)
             self._stand_ins.switch(face.look)
@@ -149,11 +149,14 @@ class _VideoProcess:
     def _await_start(self) -> int | None:
         while not self._link.stopping.is_set():
             self._link.beat()
-            self._link.wait(0.05)
+            self._link.wait(0.25)
             for message in self._link.receive():
                 match message:
-                    case Start(epoch, stage):
+                    case Start(epoch, stage, reference, source):
                         self._enter(stage)
+                        self._plan = replace(self._plan, reference=reference)
+                        if source is not None:
+                            self._options = replace(self._options, source=source)
                         return epoch
                     case Stop():
                         return None
