@@ -28,6 +28,7 @@ from daemon.control.operations import OPERATIONS
 from daemon.control.sessions import Sessions
 from daemon.control.site import Site
 from daemon.control.stage import Stage
+from daemon.memory import give_back
 from obs_portrait.errors import ControlError, PortraitError
 
 __all__ = ["ControlApp"]
@@ -36,6 +37,8 @@ _UPLOADS: Final = 2
 """At once: each holds a picture in memory."""
 TURN_S: Final = 10.0
 """Others wait for so long."""
+_TIDY_S: Final = 5.0
+"""After an upload, which is done with by then, its memory is given back."""
 _BUSY: Final = "The daemon is busy: too many calls hang; see `obs-portrait status`."
 _log = logging.getLogger(__name__)
 
@@ -108,6 +111,7 @@ class ControlApp:
             raise RefusalError(503, _BUSY) from error
         finally:
             self._uploads.release()
+            asyncio.get_running_loop().call_later(_TIDY_S, give_back)
         return cast(BaseModel, checked)
 
     async def _call(self, row: Operation, body: Any, where: tuple[Any, ...]) -> Any:

@@ -88,3 +88,4 @@ class Caller:
             with self._lock:
                 self._busy -= 1
             job.tell()
+            del job  # while this thread waits for the next one, megabytes may hang on it

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from obs_portrait.errors import MediaError, ObsError
-from obs_portrait.media.files import probe
 from obs_portrait.obs.clips.moving import claim, move
 from obs_portrait.obs.clips.naming import clip_stem
 from obs_portrait.obs.clips.sidecar import SUFFIX, ClipInfo, read_sidecar, sidecar_path
@@ -134,6 +133,8 @@ class Library:
 
 def _describe(source: Path, info: ClipInfo) -> None:
     """What the file itself says. A clip that cannot be read is kept all the same."""
+    from obs_portrait.media.files import probe  # loads FFmpeg: not before there is a clip
+
     try:
         found = probe(source)
     except MediaError:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from obs_portrait.errors import ObsError
-from obs_portrait.media.files import partial_path
 
 __all__ = ["claim", "move"]
 
@@ -65,6 +64,8 @@ def move(source: Path, target: Path, patience: float = 10.0, keep: bool = False)
 
 def _copy(source: Path, target: Path) -> None:
     """Across file systems: complete and on the disk before it gets its name."""
+    from obs_portrait.media.files import partial_path
+
     part = partial_path(target)
     try:
         with source.open("rb") as old, part.open("wb") as new:

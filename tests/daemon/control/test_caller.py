@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+import weakref
 from typing import Any
 
 import pytest
@@ -77,3 +79,29 @@ def test_a_call_that_outlives_the_loop_harms_nobody() -> None:
     caller.close()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_a_thread_that_waits_holds_nothing_of_its_last_call() -> None:
+    """A picture of megabytes must not live on until the next one comes."""
+
+    class Large:
+        pass
+
+    made: list[weakref.ref[Large]] = []
+
+    def work() -> Large:
+        large = Large()
+        made.append(weakref.ref(large))
+        return large
+
+    async def run(caller: Caller) -> None:
+        assert isinstance(await caller.call(work, 10.0), Large)
+
+    caller = Caller(1, "test")
+    try:
+        asyncio.run(run(caller))
+        deadline = time.monotonic() + 10
+        while made[0]() is not None:
+            assert time.monotonic() < deadline
+    finally:
+        caller.close()
