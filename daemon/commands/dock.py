@@ -19,9 +19,14 @@ def register(app: typer.Typer) -> None:
     def dock(
         *,
         open_it: Annotated[bool, typer.Option("--open", help="Open the page in the browser, signed in.")] = False,
+        forget: Annotated[bool, typer.Option("--forget", help="Sign every browser and dock out instead.")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
     ) -> None:
         """The page of the running daemon: its link, valid once and for two minutes, and how it becomes OBS's dock."""
+        if forget:
+            _forget()
+            typer.echo("Every browser and dock is signed out; `obs-portrait dock` lets one in again.")
+            return
         link, seconds = _link()
         if as_json:
             typer.echo(json.dumps({"url": link, "seconds": seconds}))
@@ -44,6 +49,12 @@ def _link() -> tuple[str, float]:
     except UnreachableError as error:
         raise ControlError(str(error)) from None
     return f"http://127.0.0.1:{port}/#{given['code']}", float(given["seconds"])
+
+
+def _forget() -> None:
+    from daemon.control.client import ControlClient
+
+    ControlClient().request("DELETE", "/v1/session")
 
 
 def _opened(link: str) -> bool:

@@ -84,7 +84,10 @@ class Events:
             await websocket.close(1013)
             return
         await websocket.accept()
-        if not websocket.state.authorised and not await self._identified(websocket):
+        still: Callable[[], bool] | None = (lambda: True) if websocket.state.authorised else None
+        if still is None:
+            still = await self._identified(websocket)
+        if still is None:
             with contextlib.suppress(WebSocketDisconnect, RuntimeError):
                 await websocket.close(4401, "the token is missing or wrong")
             return
@@ -98,29 +101,32 @@ class Events:
             self.poke()
             self._task = asyncio.create_task(self._look())
         try:
-            await self._talk(websocket, listener)
+            await self._talk(websocket, listener, still)
         finally:
             self._listeners.discard(listener)
             if not self._listeners and self._task is not None:
                 self._task.cancel()
                 self._task = None
 
-    async def _identified(self, websocket: WebSocket) -> bool:
+    async def _identified(self, websocket: WebSocket) -> Callable[[], bool] | None:
+        """What tells whether it may go on listening; None if it may not begin."""
         self._strangers += 1
         try:
             async with asyncio.timeout(_TOKEN_S):
                 said = json.loads(await websocket.receive_text())
         except (TimeoutError, WebSocketDisconnect, ValueError, KeyError, RecursionError):
-            return False
+            return None
         finally:
             self._strangers -= 1
         token, key = (said.get("token"), said.get("key")) if isinstance(said, dict) else (None, None)
         if isinstance(token, str):
-            return self._is_token(token)
-        return isinstance(key, str) and self._is_page_key(websocket.scope, key)
+            return (lambda: True) if self._is_token(token) else None
+        if isinstance(key, str) and self._is_page_key(websocket.scope, key):
+            return lambda: self._is_page_key(websocket.scope, key)  # until that page is signed out
+        return None
 
-    async def _talk(self, websocket: WebSocket, listener: _Listener) -> None:
-        """Sends until either side ends it."""
+    async def _talk(self, websocket: WebSocket, listener: _Listener, still: Callable[[], bool]) -> None:
+        """Sends until either side ends it, or the listener may no longer listen."""
         ended = asyncio.create_task(_until_it_leaves(websocket))
         try:
             while not ended.done():
@@ -128,6 +134,9 @@ class Events:
                 await asyncio.wait({taken, ended}, return_when=asyncio.FIRST_COMPLETED)
                 if not taken.done():
                     taken.cancel()
+                    return
+                if not still():
+                    await websocket.close(4401, "signed out")
                     return
                 for text in taken.result():
                     async with asyncio.timeout(_SEND_S):

@@ -104,8 +104,11 @@ class Site:
         return answer
 
     async def _leave(self, request: Request) -> Response:
+        """A page signs itself out, who has the token all pages."""
         cookie = cookie_of(request.scope)
-        if cookie is not None:
+        if not request.state.page:
+            self._sessions.leave_all()
+        elif cookie is not None:
             self._sessions.leave(cookie)
         answer = JSONResponse({"ok": True})
         answer.delete_cookie(COOKIE, path="/v1", httponly=True, samesite="strict")

@@ -98,6 +98,16 @@ def test_signing_out_ends_it_on_the_daemons_side_too(visit: Callable[..., Visit]
     assert not double.server._sessions.knows(cookie["value"])
 
 
+def test_who_is_signed_out_hears_nothing_more(visit: Callable[..., Visit], double: Double) -> None:
+    """A page that asks for nothing itself, a hidden one for instance, still has its WebSocket."""
+    there = visit()
+    expect(there.page.locator(".stage-name")).to_have_text("ada")
+    there.page.route("**/v1/**", lambda route: route.abort())  # it asks for nothing that arrives
+    assert double.server._sessions is not None
+    double.server._sessions.leave_all()
+    expect(there.page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
 def test_a_session_that_was_ended_elsewhere_leads_to_the_door(visit: Callable[..., Visit], double: Double) -> None:
     there = visit()
     assert double.server._sessions is not None

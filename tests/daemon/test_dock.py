@@ -59,6 +59,14 @@ def test_a_link_cannot_break_out_of_the_file(monkeypatch: pytest.MonkeyPatch, tm
     assert "<script>" not in (tmp_path / "open.html").read_text("utf-8")
 
 
+def test_every_page_can_be_signed_out(server: ControlServer) -> None:
+    assert server._sessions is not None
+    given = server._sessions.enter(server._sessions.new_code())
+    assert given is not None
+    assert CliRunner().invoke(app, ["dock", "--forget"]).exit_code == 0
+    assert not server._sessions.knows(given.cookie)
+
+
 def test_without_a_browser_it_says_so(server: ControlServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webbrowser, "open", lambda url: False)
     result = CliRunner().invoke(app, ["dock", "--open"])

@@ -17,11 +17,13 @@ const SERIES = {
   skew_ms: { unit: "unit.ms", good: 40, signed: true },
   dropped: { unit: "unit.count", sums: true },
   late_blocks: { unit: "unit.count", sums: true },
+  track_ms: { unit: "unit.ms", digits: 1 },
+  render_ms: { unit: "unit.ms", digits: 1 },
   cpu_percent: { unit: "unit.percent" },
   memory_mb: { unit: "unit.mb" },
 };
 
-/** What the page saw itself, for a daemon that keeps no history. Counters become what they grew by. */
+/** What the page saw itself, for what the daemon keeps no history of. Counters become what they grew by. */
 const seen = Object.fromEntries(Object.keys(SERIES).map((name) => [name, []]));
 let last = 0;
 let before = {};
@@ -29,7 +31,7 @@ status.watch((now) => {
   if (now === null || performance.now() - last < 1000) return;
   last = performance.now();
   const grew = (name) => Math.max(0, (now[name] ?? 0) - (before[name] ?? now[name] ?? 0));
-  const values = { fps: now.fps, ...now.latency, dropped: grew("dropped"), late_blocks: grew("late_blocks") };
+  const values = { fps: now.fps, ...now.latency, dropped: grew("dropped"), late_blocks: grew("late_blocks"), track_ms: now.stage_ms?.track, render_ms: now.stage_ms?.render };
   before = now;
   for (const [name, list] of Object.entries(seen)) {
     list.push(values[name] ?? null);
@@ -63,7 +65,7 @@ export function metersView() {
       }
     }
     for (const [name, made] of plots) {
-      const values = series[name] ?? [];
+      const values = series[name] ?? seen[name];
       show(made.element, values.some((value) => value !== null));
       made.update(values, step);
     }
