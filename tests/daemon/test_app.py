@@ -1,4 +1,4 @@
-"""The daemon without OBS: begins, is steered through its API, takes up edits, ends; real processes, doubles as devices."""
+"""The daemon without OBS: begins, is steered through its API, ends; real processes, doubles as devices."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_settings_are_shown_changed_and_taken_up(running: Running) -> None:
     running.client.request("PUT", "/v1/settings", {"settings": {"alarm": {"least_fps": 5.0}}})
     assert running.settings.now.alarm.least_fps == 5.0
     assert seen.is_set()
-    with pytest.raises(ControlError, match="alarm.least_fps"):
+    with pytest.raises(ControlError, match=r"alarm\.least_fps"):
         running.client.request("PUT", "/v1/settings", {"settings": {"alarm": {"least_fps": -1.0}}})
     running.settings.path.write_text("[alarm\n")
     running.show.until(lambda: any("settings.toml:1" in text for text in running.client.status()["problems"]))
@@ -169,7 +169,8 @@ def test_one_that_is_patient_waits_for_its_camera(tmp_path: Path) -> None:
     show.session = LiveSession(replace(show.session.options, patient=True), show.notices.append)
     with show.session:
         show.state("source lost")
-        assert len(show.session.status().problems) == 2
+        show.until(lambda: len(show.session.status().problems) == 2)
+        assert all("is not there" in text for text in show.session.status().problems)
         show.heals(camera=0, mic=0)
 
 

@@ -19,6 +19,7 @@ from obs_portrait.media.sources.base import AudioSource
 from obs_portrait.media.types import SAMPLE_RATE, MicBlock, Origin, PersonaBlock
 from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live import devices
+from obs_portrait.pipeline.live.absent import AbsentMicrophone
 from obs_portrait.pipeline.live.child import Link
 from obs_portrait.pipeline.live.cue import CueSheet
 from obs_portrait.pipeline.live.delay import DelayLine
@@ -278,9 +279,10 @@ class _AudioProcess:
             return source
         try:
             source.open()
-        except PortraitError:
+        except PortraitError as error:
             if self._plan.first and not self._options.patient:
                 raise
+            return AbsentMicrophone(source.name, str(error))
         return source
 
     def _open_sinks(self) -> None:

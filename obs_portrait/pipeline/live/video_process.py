@@ -21,6 +21,7 @@ from obs_portrait.media.sources.base import VideoSource
 from obs_portrait.media.types import CameraFrame, Origin, PersonaFrame
 from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live import devices
+from obs_portrait.pipeline.live.absent import AbsentCamera
 from obs_portrait.pipeline.live.child import Link
 from obs_portrait.pipeline.live.cue import CueSheet
 from obs_portrait.pipeline.live.devices import releases
@@ -332,9 +333,10 @@ class _VideoProcess:
             return source
         try:
             source.open()
-        except PortraitError:
+        except PortraitError as error:
             if self._plan.first and not self._options.patient:
                 raise
+            return AbsentCamera(source.name, str(error))
         return source
 
     def _window(self) -> VideoSink:
