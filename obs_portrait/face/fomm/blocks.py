@@ -117,5 +117,4 @@ class AntiAlias(nn.Module):
         self.register_buffer("weight", torch.zeros(3, 1, 13, 13))
 
     def forward(self, x: Tensor) -> Tensor:
-        weight: Tensor = self.get_buffer("weight")
-        return nn.functional.conv2d(x, weight.to(x.dtype), stride=4, padding=6, groups=3)
+        return nn.functional.conv2d(x, self.get_buffer("weight"), stride=4, padding=6, groups=3)

@@ -20,7 +20,7 @@ class DenseMotion(nn.Module):
 
     Given the source at a quarter of its size (`down`) and keypoints, it weighs K + 1 candidate motions (`candidates`)
     in every pixel and returns the mixed backward flow (N, 64, 64, 2) and the occlusion map (N, 1, 64, 64), 0 where
-    nothing of the source is of use.
+    nothing of the source is of use. What goes in and comes out is float32, whatever the weights' dtype.
     """
 
     def __init__(self) -> None:
@@ -32,10 +32,10 @@ class DenseMotion(nn.Module):
 
     def forward(self, small: Tensor, source: Keypoints, driving: Keypoints) -> tuple[Tensor, Tensor]:
         flows = candidates(source, driving, small.shape[-2], small.shape[-1])
-        features = self.hourglass(evidence(small, source, driving, flows))
+        features = self.hourglass(evidence(small, source, driving, flows).to(self.mask.weight.dtype))
         share = torch.softmax(self.mask(features).float(), 1)  # M_k
         flow = (flows * share[..., None]).sum(1)
-        return flow, torch.sigmoid(self.occlusion(features))
+        return flow, torch.sigmoid(self.occlusion(features).float())
 
 
 def candidates(source: Keypoints, driving: Keypoints, height: int, width: int) -> Tensor:

@@ -15,7 +15,7 @@ TEMPERATURE = 0.1
 
 
 class KeypointDetector(nn.Module):
-    """(N, 3, 256, 256) float 0..1 RGB -> `Keypoints` of K = 10 points, in float32 whatever the weights' dtype.
+    """(N, 3, 256, 256) float32 0..1 RGB -> `Keypoints` of K = 10 points, in float32 whatever the weights' dtype.
 
     A U-Net at a quarter of the size ends in K heatmaps; the softmax of each is a distribution over positions, and the
     keypoint is its mean. The same distribution averages a map of 2 x 2 matrices, which gives the Jacobian (section 3.1
@@ -30,7 +30,7 @@ class KeypointDetector(nn.Module):
         self.down = AntiAlias()
 
     def forward(self, image: Tensor) -> Keypoints:
-        features = self.predictor(self.down(image))
+        features = self.predictor(self.down(image).to(self.kp.weight.dtype))
         return expect(self.kp(features), self.jacobian(features))
 
 

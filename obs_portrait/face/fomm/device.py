@@ -51,17 +51,25 @@ def choose_dtype(wanted: str | torch.dtype, device: torch.device) -> torch.dtype
     """The dtype of that name; "auto": the half-size one that the device computes fast with, else float32.
 
     float16 on GPUs: all of them have it, and the networks' activations stay far from its limits. bfloat16 on CPUs that
-    multiply it in hardware: on others it is emulated and slower.
+    multiply it in hardware: on others it is emulated and slower. float16 that was asked for by name becomes float32 on
+    a CPU that does not multiply it: emulated it takes many times as long and is less exact.
     """
-    if not isinstance(wanted, str):
+    if isinstance(wanted, str) and wanted in DTYPES:
+        wanted = DTYPES[wanted]
+    if wanted is torch.float16 and device.type == "cpu" and not _cpu_has_float16():
+        return torch.float32
+    if isinstance(wanted, torch.dtype) and wanted in DTYPES.values():
         return wanted
     if wanted == "auto":
         if device.type == "cpu":
             return torch.bfloat16 if _cpu_has_bfloat16() else torch.float32
         return torch.float16
-    if wanted not in DTYPES:
-        raise FaceError(f"There is no dtype '{wanted}' here; use auto, {', '.join(DTYPES)}.")
-    return DTYPES[wanted]
+    raise FaceError(f"There is no dtype '{wanted}' here; use auto, {', '.join(DTYPES)}.")
+
+
+def _cpu_has_float16() -> bool:
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("avx512_fp16") or has.get("fp16_arith"))
 
 
 def _cpu_has_bfloat16() -> bool:

@@ -31,19 +31,21 @@ class Generator(nn.Module):
         self.final = nn.Conv2d(64, 3, 7, padding=3)
 
     def encode(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 3, 256, 256) float 0..1 RGB -> features xi (N, 256, 64, 64), and the image at (N, 3, 64, 64)."""
-        features = self.first(image)
+        """(N, 3, 256, 256) float32 0..1 RGB -> features xi (N, 256, 64, 64) in the weights' dtype, and the image at
+        (N, 3, 64, 64) float32."""
+        features = self.first(image.to(self.first.conv.weight.dtype))
         for block in self.down_blocks:
             features = block(features)
         return features, self.dense_motion_network.down(image)
 
     def decode(self, features: Tensor, flow: Tensor, occlusion: Tensor) -> Tensor:
-        """xi (N, 256, 64, 64), flow (N, 64, 64, 2), occlusion (N, 1, 64, 64) -> (N, 3, 256, 256) in 0..1 RGB."""
-        x = warp(features, flow.to(features.dtype)) * occlusion
+        """xi (N, 256, 64, 64), flow (N, 64, 64, 2) and occlusion (N, 1, 64, 64) float32 -> (N, 3, 256, 256) float32 in
+        0..1 RGB. Positions stay in float32: bfloat16 tells them apart by half a pixel at best."""
+        x = (warp(features.float(), flow) * occlusion).to(features.dtype)
         x = self.bottleneck(x)
         for block in self.up_blocks:
             x = block(x)
-        return torch.sigmoid(self.final(x))
+        return torch.sigmoid(self.final(x).float())
 
     def forward(self, image: Tensor, source: Keypoints, driving: Keypoints) -> Tensor:
         features, small = self.encode(image)

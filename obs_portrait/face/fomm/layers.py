@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -33,7 +34,7 @@ class FastConv(nn.Module):
         self._size: torch.Size | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type == "cpu" and _PACK is not None:
+        if x.device.type == "cpu" and _packs(x.dtype):
             return self._on_cpu(x)
         y = nn.functional.conv2d(x, self.weight, self.bias, self.stride, self.padding)
         return y.relu_() if self.relu else y
@@ -57,6 +58,16 @@ def _find(*names: str) -> Any:
 
 _PACK: Any = _find("_C", "_nn", "mkldnn_reorder_conv2d_weight") if torch.backends.mkldnn.is_available() else None
 _CONVOLVE: Any = _find("ops", "mkldnn", "_convolution_pointwise")
+
+
+@cache
+def _packs(dtype: torch.dtype) -> bool:
+    """Whether this processor has instructions for the dtype; without them only plain convolutions compute in it."""
+    if _PACK is None or _CONVOLVE is None:
+        return False
+    name = {torch.bfloat16: "bf16", torch.float16: "fp16"}.get(dtype)
+    has = _find("ops", "mkldnn", f"_is_mkldnn_{name}_supported") if name else None
+    return name is None or (has is not None and bool(has()))
 
 
 class FastDown(nn.Module):
