@@ -79,6 +79,8 @@ def convert(src: Path, dst: Path) -> None:
 
 def _head(path: Path) -> bytes:
     try:
+        if not path.is_file() and path.exists() and not path.is_dir():  # a pipe would be waited for without end
+            raise CheckpointError(f"{path}: this is no ordinary file; it was not opened.")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_BYTES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import struct
 import zipfile
@@ -235,6 +236,13 @@ def test_other_things_under_that_name(tmp_path: Path, content: bytes) -> None:
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
     assert "no such checkpoint" in sentence(tmp_path / "none.pth.tar")
     assert "cannot be read" in sentence(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pth.tar")
+    assert "no ordinary file" in sentence(tmp_path / "pipe.pth.tar")
+    assert "no ordinary file" in sentence(Path(os.devnull))
 
 
 def test_convert_leaves_nothing_behind_when_it_fails(tmp_path: Path) -> None:
