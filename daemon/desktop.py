@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from daemon.bell import Bell
@@ -40,9 +41,14 @@ class Desktop:
             if tray
             else None
         )
+        self._started = False
+        if self._tray is not None:
+            with contextlib.suppress(OSError):  # `start` tries again, and says why
+                self._tray.prepare()
 
     def start(self) -> None:
         """Never raises: what cannot be had here says why through the daemon's notes."""
+        self._started = True
         file = self._app.settings_file
         if self._keys:
             self._hotkeys.start(file.now.hotkeys, file.path)
@@ -62,7 +68,7 @@ class Desktop:
     def notice(self, notice: Notice) -> None:
         """Something was told."""
         self._notifier.hear(notice)
-        if notice.about.startswith("profile ") and self._keys:
+        if notice.about.startswith("profile ") and self._keys and self._started:
             self._hotkeys.reload()  # its key may have been edited
         if self._tray is not None:
             self._tray.refresh()

@@ -110,11 +110,12 @@ def _play(
         try:
             with line:
                 line.waiting(app.session.personas)
-                app.start(background=True)
-                if tray or keys:
+                if tray or keys:  # before the show, whose processes take all the processor's time at first
                     from daemon.desktop import Desktop
 
                     side = Desktop(app, tray=tray, keys=keys)
+                app.start(background=True)
+                if side is not None:
                     side.start()
                 line.watch(app, seconds)
         except KeyboardInterrupt:
@@ -208,7 +209,7 @@ def register(app: typer.Typer) -> None:
         """
         from daemon.app import Doors
         from daemon.settings import SettingsFile
-        from daemon.tray import tray_available
+        from daemon.tray.availability import desktop_is_there
         from obs_portrait.folders import state_dir
         from obs_portrait.pipeline.live.options import LiveOptions
 
@@ -240,7 +241,7 @@ def register(app: typer.Typer) -> None:
             force=force,
             rests=rests,
             understudies=show.understudies and record is None,
-            patient=rests or (icon and bool(tray_available())),
+            patient=rests or (icon and desktop_is_there()),
             calibrations=state_dir() / "calibrations.json",
         )
         with _ends_in_order():

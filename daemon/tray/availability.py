@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Availability", "look", "tray_available"]
+__all__ = ["Availability", "desktop_is_there", "look", "tray_available"]
 
 _ELSE: Final = "the page (obs-portrait dock), hotkeys and the command line do all that it does"
 _WATCHER: Final = "org.kde.StatusNotifierWatcher"
@@ -26,6 +26,12 @@ class Availability:
         return self.backend is not None
 
 
+def desktop_is_there() -> bool:
+    """Whether there is a desktop at all, on which a tray may be or come. Nobody is asked."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY")
+    return sys.platform in ("win32", "darwin") or any(os.environ.get(name) for name in names)
+
+
 def tray_available() -> Availability:
     """Looks for a tray of this desktop, in a process of its own: the libraries that are asked may end theirs, and a
     sick desktop may not answer. At most some seconds; never raises."""
@@ -33,7 +39,7 @@ def tray_available() -> Availability:
         return Availability("win32", "the taskbar's corner")
     if sys.platform == "darwin":
         return Availability("darwin", "the menu bar")
-    if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+    if not desktop_is_there():
         return Availability(None, f"There is no display, so there is no tray; {_ELSE}.")
     try:
         asked = subprocess.run(

@@ -31,8 +31,9 @@ class DeviceWatch:
         self._thread = threading.Thread(target=self._run, name="tray's devices", daemon=True)
 
     def start(self) -> None:
-        """Begins to look."""
-        self._thread.start()
+        """Begins to look. May be called twice."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def stop(self) -> None:
         """No call is begun any more. May be called twice, and without `start`."""

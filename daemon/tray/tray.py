@@ -6,7 +6,6 @@ The libraries that draw menus can end their process (a display that is gone, a f
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import Final
 
 from daemon.control.stage import Stage
 from daemon.hotkeys.table import Table
+from daemon.tray.availability import desktop_is_there
 from daemon.tray.devices import DeviceWatch
 from daemon.tray.menu import DEVICE_KINDS, Entry, Snapshot, View, build
 from daemon.tray.process import TrayProcess
@@ -62,6 +62,8 @@ class Tray:
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._running = False
+        self._lock = threading.Lock()
+        self._prepared: TrayProcess | None = None
         self._process: TrayProcess | None = None
         self._devices = DeviceWatch(stage.rooms, self._look_again)
         self._slow: tuple[float, Snapshot] = (float("-inf"), Snapshot({}))
@@ -74,22 +76,31 @@ class Tray:
 
     # ---- life ----------------------------------------------------------------------------------------------------
 
+    def prepare(self) -> None:
+        """Has the desktop's libraries loaded meanwhile: the icon is there sooner after `start`. Raises OSError."""
+        with self._lock:
+            if self._prepared is None and not self._stopping.is_set() and desktop_is_there():
+                self._prepared = TrayProcess(self._wake.set)
+
     def start(self) -> None:
         """Returns at once."""
         threading.Thread(target=self.run, name="tray", daemon=True).start()
 
     def run(self) -> None:
         """Shows the icon for as long as there is a tray, again and again. Never raises."""
-        if _no_display():
+        if not desktop_is_there():
             self.problem = "There is no display, so there is no tray."  # and none will come: nobody needs to be told
             return
         self._running = True
-        self._devices.start()
         again = _FIRST_AGAIN_S
         while not self._stopping.is_set():
             begun = time.monotonic()
             try:
-                process = self._process = TrayProcess(self._wake.set)
+                self.prepare()
+                process, self._prepared = self._prepared, None
+                if process is None:
+                    break
+                self._process = process
                 try:
                     self._show(process)
                     self._choices(process, self._offered)
@@ -111,6 +122,10 @@ class Tray:
         self._wake.set()
         if self._running:
             self._ended.wait(5.0)
+        with self._lock:
+            process, self._prepared = self._prepared, None
+        if process is not None:
+            process.end()
 
     @property
     def pid(self) -> int | None:
@@ -148,6 +163,7 @@ class Tray:
                 self._missing(str(message["unavailable"]))
             elif message.get("shown"):
                 self.shown.set()
+                self._devices.start()  # there is a menu now
                 if self.problem is not None:
                     self.problem = None
                     self._note("tray", "The tray icon is there.", False)
@@ -232,12 +248,6 @@ class Tray:
                 self._open_page()
             case "quit":
                 stage.quit()
-
-
-def _no_display() -> bool:
-    """Whether there is no desktop at all."""
-    names = ("DISPLAY", "WAYLAND_DISPLAY")
-    return sys.platform not in ("win32", "darwin") and not any(os.environ.get(name) for name in names)
 
 
 def _actions(entries: Sequence[Entry]) -> set[str]:
