@@ -26,7 +26,9 @@ from obs_portrait.pipeline.live.delay import DelayLine
 from obs_portrait.pipeline.live.devices import releases
 from obs_portrait.pipeline.live.ear import Ear
 from obs_portrait.pipeline.live.messages import (
+    AudioSinkSpec,
     Ended,
+    Hear,
     Notice,
     Prepare,
     Prepared,
@@ -68,6 +70,8 @@ class _AudioProcess:
         self._ended = threading.Event()
         self._trouble: deque[tuple[str, str, bool]] = deque()
         self._sinks: list[AudioSink] = []
+        self._speaker: AudioSink | None = None
+        self._changes: deque[Callable[[], None]] = deque()  # of the sinks: done by the loop, to which they belong
         self._latencies = [0] * 200  # a ring; a deque must not be read while another thread appends
         self._blocks = self._silent = self._late = self._refused = self._priority = 0
         self._best_ns = 1 << 62
@@ -179,6 +183,8 @@ class _AudioProcess:
             case Use(source):
                 self._options = replace(self._options, audio=source)
                 self._ear.use(self._make_source)
+            case Hear(spec):
+                threading.Thread(target=self._hear, args=(spec,), name="speaker", daemon=True).start()
             case Prepare(name, persona):
                 threading.Thread(target=self._prepare_aside, args=(name, persona), daemon=True).start()
 
@@ -215,6 +221,8 @@ class _AudioProcess:
             while self._orders:
                 voice, at_ns = self._orders.popleft()
                 self._pipeline.switch(voice, at_ns)
+            while self._changes:
+                self._changes.popleft()()
             self._delay.aim(control.get("delay_ns") * SAMPLE_RATE // 1_000_000_000)
             delayed = self._delay.process(block.samples)
             wait_ns = self._delay.delay * 1_000_000_000 // SAMPLE_RATE
@@ -291,11 +299,13 @@ class _AudioProcess:
                 sink = devices.audio_sink(spec)
                 sink.open()
                 self._sinks.append(sink)
+                if isinstance(spec, str) and devices.is_speaker(spec):
+                    self._speaker = sink
             if self._plan.voice is not None:
                 from obs_portrait.media.sinks.obs_stream.voice import VoiceRingSink
 
                 self._sinks.append(VoiceRingSink(self._plan.voice))
-            self._adds_ns = max((sink.adds_ns for sink in self._sinks), default=0)
+            self._measure()
             if self._plan.part is not None:
                 from obs_portrait.pipeline.live.parts import AudioPart
 
@@ -305,6 +315,33 @@ class _AudioProcess:
             for sink in self._sinks:
                 sink.close()
             raise
+
+    def _hear(self, spec: AudioSinkSpec | None) -> None:
+        """Opened and closed in a thread of its own, as both may take long; what there is goes on meanwhile."""
+        new = None
+        try:
+            if spec is not None:
+                new = devices.audio_sink(spec)
+                new.open()
+        except Exception as error:
+            why = str(error) if isinstance(error, PortraitError) else f"{type(error).__name__}: {error}."
+            self._say("speaker", f"{why} The voice is heard where it was.", True)
+            return
+
+        def swap() -> None:
+            old, self._speaker = self._speaker, new
+            if old in self._sinks:
+                self._sinks.remove(old)
+                threading.Thread(target=old.close, name="speaker", daemon=True).start()
+            if new is not None:
+                self._sinks.append(new)
+            self._measure()
+
+        self._changes.append(swap)
+        self._say("speaker", f"The voice is heard at {new.name}." if new else "The voice is heard nowhere here.", False)
+
+    def _measure(self) -> None:
+        self._adds_ns = max((sink.adds_ns for sink in self._sinks), default=0)
 
     # ---- figures, in the main thread -------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from obs_portrait.pipeline.clock import now_ns
-from obs_portrait.pipeline.live.messages import Prepare, Switch
+from obs_portrait.pipeline.live.messages import Look, Prepare, Switch
 from obs_portrait.pipeline.live.options import Voice
 
 __all__ = ["VIDEO", "Cast", "is_light", "load"]
@@ -179,6 +179,10 @@ class Cast:
         """A persona that is to come on stage once it is prepared stays away, if `which(name)`."""
         if self._pending is not None and which(self._pending[0]):
             self._pending = None
+
+    def look(self) -> None:
+        """Who paces the pictures looks at the control cells now, not with the next picture."""
+        self._send(VIDEO, Look())
 
     def fell(self, path: str) -> None:
         """A process is down."""

@@ -82,6 +82,7 @@ class Cover:
     def begin_panic(self) -> None:
         """From the next frame and block on; who reveals leaves the stage."""
         self._both("panic", True)
+        self._order(self._cast.look)
         self._order(self._take_cover)
 
     def end_panic(self, timeout: float) -> None:

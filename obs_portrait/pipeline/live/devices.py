@@ -7,7 +7,16 @@ from obs_portrait.media.sources.base import AudioSource, VideoSource
 from obs_portrait.pipeline.live.messages import AudioSinkSpec, AudioSourceSpec, VideoSinkSpec, VideoSourceSpec
 from obs_portrait.pipeline.live.paced import PacedAudio, PacedVideo
 
-__all__ = ["audio_sink", "audio_source", "check_video", "is_device", "releases", "video_sink", "video_source"]
+__all__ = [
+    "audio_sink",
+    "audio_source",
+    "check_video",
+    "is_device",
+    "is_speaker",
+    "releases",
+    "video_sink",
+    "video_source",
+]
 
 # The modules behind the words are imported here and not above: the audio process must not load what opens cameras.
 
@@ -34,6 +43,11 @@ def video_source(spec: VideoSourceSpec, epoch_ns: int, loop: bool) -> VideoSourc
 def is_device(spec: VideoSourceSpec) -> bool:
     """A camera or a screen, which runs by itself, not a file, which waits to be played."""
     return isinstance(spec, str) and spec.partition(":")[0] in ("camera", "screen")
+
+
+def is_speaker(spec: str) -> bool:
+    """Where people hear the voice, not where programs take it."""
+    return spec.partition(":")[0] == "speaker"
 
 
 def releases(spec: VideoSourceSpec | AudioSourceSpec) -> bool:

@@ -17,6 +17,8 @@ __all__ = [
     "Calibrated",
     "Ended",
     "Failed",
+    "Hear",
+    "Look",
     "Notice",
     "Prepare",
     "Prepared",
@@ -100,6 +102,19 @@ class Use:
     kind."""
 
     source: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The control cells have changed in a way that is not to wait for the next picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """To the audio process: let the voice be heard there, in the place of the speaker until now; None: at none. All
+    other sinks go on."""
+
+    sink: AudioSinkSpec | None
 
 
 @dataclass(frozen=True, slots=True)

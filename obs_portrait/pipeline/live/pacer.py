@@ -56,6 +56,7 @@ class Pacer:
         self._waiting: deque[tuple[int, PersonaFrame]] = deque()  # (may leave at, frame): the alignment delay
         self._unrecorded: list[PersonaFrame] = []
         self._last: PersonaFrame | None = None
+        self._covered = False
         self._last_ns = 0  # when it was made, as far as this thread knows
         self._recorded_ns = -1
         self._newest_ns = -1  # capture time of the newest frame that came from the engine
@@ -76,7 +77,7 @@ class Pacer:
         now = now_ns()
         fresh = frame is not None
         if frame is not None:
-            self._last, self._last_ns = frame, now
+            self._last, self._last_ns, self._covered = frame, now, False
         else:
             frame = self._instead(now)
         self._write(frame)
@@ -98,6 +99,8 @@ class Pacer:
                 self._waiting.clear()
                 self._unrecorded.clear()
                 self._last = None
+                if not self._covered:  # its first picture waits for nothing
+                    return None, 0
             early = now < self._ticker.earliest
             until = self._ticker.earliest if early else self._ticker.due
             ready = self._release(now) if not early else None
@@ -136,6 +139,7 @@ class Pacer:
 
     def _instead(self, now: int) -> PersonaFrame:
         cover = self._cover()
+        self._covered = cover is not None
         if cover is not None:
             self._last = None
             covered = cover(now)

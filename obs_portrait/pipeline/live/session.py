@@ -25,12 +25,13 @@ from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.cast import Cast, is_light, load
 from obs_portrait.pipeline.live.child import Body
 from obs_portrait.pipeline.live.cover import Cover
-from obs_portrait.pipeline.live.devices import is_device
+from obs_portrait.pipeline.live.devices import is_device, is_speaker
 from obs_portrait.pipeline.live.kept import Kept
 from obs_portrait.pipeline.live.messages import (
     Calibrate,
     Calibrated,
     Ended,
+    Hear,
     Notice,
     Prepared,
     Quality,
@@ -224,8 +225,9 @@ class LiveSession:
         self._problems.pop(f"persona {persona.name}", None)
         self._order(lambda: self._cast.renew(persona, number))
 
-    def use(self, what: Literal["camera", "microphone"], source: Any) -> None:
-        """Takes another camera or microphone, without a gap in what goes out: stand-ins and silence until it delivers.
+    def use(self, what: Literal["camera", "microphone", "speaker"], source: Any) -> None:
+        """Takes another camera or microphone, without a gap in what goes out: stand-ins and silence until it delivers;
+        or lets the voice be heard at another speaker (None: at none), whatever else it goes to.
 
         source: a spec as in `LiveOptions`. Whether it can be opened is told by a notice. Raises `PipelineError` if the
         session has no sound.
@@ -235,6 +237,11 @@ class LiveSession:
             self._order(lambda: self._send("video", Use(source)))
         elif self._audio is None:
             raise PipelineError("There is no sound in this session; start it with --audio mic.")
+        elif what == "speaker":
+            others = [spec for spec in self.options.audio_sinks if not (isinstance(spec, str) and is_speaker(spec))]
+            heard = (*others, source) if source is not None else tuple(others)
+            self.options = replace(self.options, audio_sinks=heard)
+            self._order(lambda: self._send("audio", Hear(source)))
         else:
             self.options = replace(self.options, audio=source)
             self._order(lambda: self._send("audio", Use(source)))

@@ -29,6 +29,7 @@ from obs_portrait.pipeline.live.feed import Feed, Mailbox
 from obs_portrait.pipeline.live.messages import (
     Calibrate,
     Ended,
+    Look,
     Notice,
     Prepare,
     Prepared,
@@ -261,6 +262,8 @@ class _VideoProcess:
                 self._switch(name, at_ns, number)
             case Prepare(name, persona):
                 self._aside.submit(self._prepare_aside, name, persona)
+            case Look():
+                self._results.nudge()
             case Stop():
                 self._stopping = True
             case Calibrate():
