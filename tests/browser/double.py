@@ -48,7 +48,7 @@ def jpeg(picture: Image.Image) -> bytes:
 class PageStage(StageStandIn):
     """A stage on which everything is there. `phase` in s moves what it tells; None: the clock does.
 
-    `absent`: entries that the status leaves out, as an older daemon would.
+    `absent`: entries that the status leaves out, as an older daemon would. `looks`: how often the status was asked for.
     """
 
     def __init__(self, *names: str) -> None:
@@ -59,6 +59,7 @@ class PageStage(StageStandIn):
         self.searching = False
         self.phase: float | None = None
         self.begun = time.monotonic()
+        self.looks = 0
         self.kept: dict[str, Any] = {}
         self.settings_path = Path("/home/me/.config/obs-portrait/settings.toml")
         self.settings_problem: str | None = None
@@ -71,6 +72,7 @@ class PageStage(StageStandIn):
         return time.monotonic() - self.begun if self.phase is None else self.phase
 
     def status(self) -> Status:
+        self.looks += 1
         at = self.now
         wave = math.sin(at * 1.7)
         told: dict[str, Any] = {
