@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon.control.stage import Binding, ClipAction, ClipResult, History, Persona, SettingsView, Stage, Status
+from daemon.rooms.devices import OFF
 from daemon.rooms.house import House
 from daemon.settings import Settings, SettingsFile
 from daemon.telling import tell
 from daemon.troupe import Troupe
 from daemon.vitals import Vitals
 from obs_portrait.errors import ObsError, PipelineError, PortraitError
+from obs_portrait.pipeline.live.devices import is_speaker
 from obs_portrait.pipeline.live.messages import Notice
 from obs_portrait.pipeline.live.session import LiveSession
 
@@ -184,7 +186,11 @@ class App(Stage):
 
     def _remember(self, kind: str, spec: str) -> None:
         """A device that was chosen is what the next show begins with."""
-        self.settings_file.change({"show": {"source" if kind == "camera" else "audio": spec}})
+        if kind != "speaker":
+            self.settings_file.change({"show": {"source" if kind == "camera" else "audio": spec}})
+            return
+        others = [sink for sink in self.settings_file.now.show.audio_sinks if not is_speaker(sink)]
+        self.settings_file.change({"show": {"audio_sinks": others if spec == OFF else [*others, spec]}})
 
     def _step(self) -> None:
         """Once a second."""

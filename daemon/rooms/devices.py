@@ -17,17 +17,19 @@ from obs_portrait.errors import ControlError, PortraitError
 if TYPE_CHECKING:
     from obs_portrait.pipeline.live.session import LiveSession
 
-__all__ = ["DeviceRoom", "plugged"]
+__all__ = ["OFF", "DeviceRoom", "plugged"]
 
 _LOOK_S: Final = 15.0
 _FRESH_S: Final = 2.0
 _BELIEVED_S: Final = 10.0
 _OURS: Final = "OBS Portrait"
 """The label that the set-up gives our virtual camera: nobody wants to drive the persona with itself."""
+OFF: Final = "off"
+"""A speaker that is none: the voice goes to its other sinks alone."""
 _SPECS: Final[Mapping[DeviceKind, str]] = {
     "camera": r"camera:.+|screen(:.+)?|performance",
     "microphone": r"mic(:.+)?|performance",
-    "speaker": r"speaker(:.+)?",
+    "speaker": r"speaker(:.+)?|off",
 }
 
 
@@ -67,7 +69,8 @@ class DeviceRoom:
             if one["name"] != _OURS
         ]
         microphones = _sound("mic", found["inputs"])
-        speakers = _sound("speaker", found["outputs"])
+        off: Device = {"spec": OFF, "name": "Off", "chosen": False}
+        speakers = [off, *_sound("speaker", found["outputs"])]
         virtual: list[Device] = [
             {"spec": f"virtualcam:{one['path']}", "name": one["name"], "chosen": False} for one in found["loopbacks"]
         ]
@@ -76,6 +79,7 @@ class DeviceRoom:
         for spec in heard:
             if spec.partition(":")[0] == "speaker":
                 _choose(speakers, spec)
+        off["chosen"] = not any(row["chosen"] for row in speakers)
         for spec in sinks:
             if spec.partition(":")[0] == "virtualcam":
                 _choose(virtual, spec)
@@ -92,11 +96,7 @@ class DeviceRoom:
             if re.fullmatch(_SPECS[kind], spec) is None:
                 raise ControlError(f"'{spec}' is no {kind}; take one of those that are listed.", 422)
         for kind, spec in chosen.items():
-            if kind == "speaker":
-                raise ControlError(
-                    "Where the voice is heard is chosen at the start: obs-portrait run --audio-sink speaker:NAME.", 409
-                )
-            self._session.use(kind, spec)
+            self._session.use(kind, None if kind == "speaker" and spec == OFF else spec)
             with contextlib.suppress(PortraitError):  # settings with a mistake: that is told elsewhere
                 self._remember(kind, spec)
 

@@ -10,6 +10,7 @@ import gc
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -299,7 +300,7 @@ class _AudioProcess:
                 sink = devices.audio_sink(spec)
                 sink.open()
                 self._sinks.append(sink)
-                if isinstance(spec, str) and devices.is_speaker(spec):
+                if devices.is_speaker(spec):
                     self._speaker = sink
             if self._plan.voice is not None:
                 from obs_portrait.media.sinks.obs_stream.voice import VoiceRingSink

@@ -45,9 +45,9 @@ def is_device(spec: VideoSourceSpec) -> bool:
     return isinstance(spec, str) and spec.partition(":")[0] in ("camera", "screen")
 
 
-def is_speaker(spec: str) -> bool:
+def is_speaker(spec: AudioSinkSpec) -> bool:
     """Where people hear the voice, not where programs take it."""
-    return spec.partition(":")[0] == "speaker"
+    return isinstance(spec, str) and spec.partition(":")[0] == "speaker"
 
 
 def releases(spec: VideoSourceSpec | AudioSourceSpec) -> bool:

@@ -132,6 +132,7 @@ class LiveSession:
         self._reference: tuple[float, float] | None = None
         self._quality: tuple[int, float, str | None] | None = None  # (when it was told, score, advice)
         self._epoch = 0
+        self._speaker: Any = None  # what was chosen as such while the show is on
         self._first = {"video": True, "audio": True}
         self._stop_asked = False
         self._asked: tuple[int, str] | None = None  # a switch that the supervisor's thread has not yet seen
@@ -238,7 +239,8 @@ class LiveSession:
         elif self._audio is None:
             raise PipelineError("There is no sound in this session; start it with --audio mic.")
         elif what == "speaker":
-            others = [spec for spec in self.options.audio_sinks if not (isinstance(spec, str) and is_speaker(spec))]
+            others = [spec for spec in self.options.audio_sinks if spec is not self._speaker and not is_speaker(spec)]
+            self._speaker = source
             heard = (*others, source) if source is not None else tuple(others)
             self.options = replace(self.options, audio_sinks=heard)
             self._order(lambda: self._send("audio", Hear(source)))

@@ -89,6 +89,7 @@ def test_what_there_is_and_what_is_in_use(make: Make) -> None:
         ("mic", "Default (Built-in)"), ("mic:Headset", "Headset"), ("mic:Built-in", "Built-in"),
     ]  # fmt: skip
     assert chosen(rows["microphones"]) == ["mic"]
+    assert [row["spec"] for row in rows["speakers"]] == ["off", "speaker", "speaker:Speakers"]
     assert chosen(rows["speakers"]) == ["speaker:Speakers"]
     assert chosen(rows["virtual_cameras"]) == ["virtualcam:/dev/video2"]
 
@@ -106,7 +107,7 @@ def test_what_is_chosen_is_listed_even_if_it_is_not_there(make: Make, source: st
 def test_objects_of_programs_are_not_shown(make: Make) -> None:
     room, _, _ = make(source=lambda: None, sinks=(lambda: None,), audio=lambda: None, audio_sinks=(lambda: None,))
     rows = room.rows()
-    assert not any(chosen(value) for value in rows.values())  # type: ignore[arg-type]
+    assert [chosen(value) for value in rows.values()] == [[], [], ["off"], []]  # type: ignore[arg-type]
 
 
 def test_nobody_looks_more_often_than_needed(make: Make, clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,6 +148,14 @@ def test_a_choice_reaches_the_session_and_is_kept(make: Make) -> None:
     room, session, _ = make(remember=lambda kind, spec: kept.append((kind, spec)))
     room.choose({"camera": "camera:4", "microphone": "mic:Headset"})
     assert session.used == kept == [("camera", "camera:4"), ("microphone", "mic:Headset")]
+
+
+def test_the_voice_may_be_heard_nowhere(make: Make) -> None:
+    room, session, _ = make(audio="mic")
+    assert chosen(room.rows()["speakers"]) == ["off"]
+    room.choose({"speaker": "speaker"})
+    room.choose({"speaker": "off"})
+    assert session.used == [("speaker", "speaker"), ("speaker", None)]
 
 
 def test_settings_with_a_mistake_do_not_stop_a_choice(make: Make) -> None:
