@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from daemon.bell import Bell
 from daemon.hotkeys.desk import Hotkeys
+from daemon.hotkeys.table import Action
 from daemon.notify import Notifier
 from daemon.settings import Settings
 from daemon.tray import Tray
@@ -29,7 +30,7 @@ class Desktop:
         words = Words(settings.tray.language)
         self._bell = Bell()
         self._notifier = Notifier(self._bell.ring, settings.notices, words)
-        self._hotkeys = Hotkeys(app, app.note)
+        self._hotkeys = Hotkeys(app, app.note, acts=self._by_key)
         self._tray = (
             Tray(
                 app,
@@ -72,6 +73,11 @@ class Desktop:
             self._hotkeys.reload()  # its key may have been edited
         if self._tray is not None:
             self._tray.refresh()
+
+    def _by_key(self, action: Action) -> None:
+        """A key asked for something: who calibrates with it wants to know how it went."""
+        if action.kind == "calibrate":
+            self._notifier.calibrating()
 
     def _look(self) -> None:
         """Once a second: a panic, and a real face that is shown, are not told by sentences."""

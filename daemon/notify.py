@@ -115,10 +115,11 @@ class Notifier:
         if new_reveal:
             self._say(Word(self._words("notice_revealed"), self._words("notice_revealed_text", persona=name), True))
 
-    def calibrating(self, text: str) -> None:
-        """The user asked for a calibration: says what to do now, and later how it went."""
+    def calibrating(self, text: str | None = None) -> None:
+        """The user asked for a calibration, by key or in the tray: says what to do now, and later how it went."""
         self._asked_at = self._clock()
-        self._say(Word(self._words("notice_reference"), text))
+        if text is not None:
+            self._say(Word(self._words("notice_reference"), text))
 
     def _say(self, word: Word) -> None:
         now = self._clock()

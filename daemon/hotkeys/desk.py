@@ -35,7 +35,8 @@ class Hotkeys:
     """The registry of keys. All methods may be called from any thread.
 
     stage: what the keys act on. note: told of what is wrong with the bindings, and of orders that were refused.
-    door: makes the way by which keys are heard; None looks for the one that serves here.
+    door: makes the way by which keys are heard; None looks for the one that serves here. acts: told of each order
+    before it is carried out.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class Hotkeys:
         note: Note = lambda about, text, problem: None,
         door: Callable[[], Door] | None = None,
         personas: Callable[[], Iterable[PersonaKey]] = installed_keys,
+        acts: Callable[[Action], None] = lambda action: None,
     ) -> None:
         self._stage, self._note, self._make_door, self._personas = stage, note, door, personas
+        self._acts = acts
         self._lock = threading.RLock()
         self._settings = HotkeySettings()
         self._table = Table()
@@ -208,6 +211,7 @@ class Hotkeys:
     def _do(self, action: Action) -> None:
         about = f"hotkey {action}"
         try:
+            self._acts(action)
             self._carry_out(action)
         except PortraitError as error:
             self._note(about, str(error), False)

@@ -91,9 +91,13 @@ def test_a_calibration_that_was_asked_for_is_followed(desk: Set) -> None:
     desk.hear("reference", "Calibrating: Keep your eyes open.")
     desk.hear("reference", "Calibrated: your face of this moment is the neutral one.", False)
     assert len(desk.rung) == 3
+    desk.now = 200.0
+    desk.notifier.calibrating()
+    desk.hear("reference", "Calibrated: your face of this moment is the neutral one.", False)
+    assert len(desk.rung) == 4
     desk.now = 300.0
     desk.hear("reference", "Calibrated: your face of this moment is the neutral one.", False)
-    assert len(desk.rung) == 3
+    assert len(desk.rung) == 4
 
 
 def test_settings() -> None:
