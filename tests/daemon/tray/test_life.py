@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +17,8 @@ from tests.daemon.tray.hands import asked, choose
 from tests.daemon.waiting import until
 
 pytestmark = pytest.mark.real
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_an_icon_that_crashes_comes_back(fresh: Set, on_screen: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,3 +67,26 @@ def test_nothing_is_left_when_it_stops(fresh: Set, on_screen: Desktop) -> None:
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     until(lambda: recognise(on_screen.icon()) == "", "the icon is gone")
+
+
+def test_no_icon_outlives_a_daemon_that_was_killed(on_screen: Desktop) -> None:
+    program = (
+        "import time; from tests.daemon.tray.conftest import Set; tray = Set().tray; tray.start();"
+        "tray.shown.wait(20); print(tray.pid, flush=True); time.sleep(100)"
+    )
+    with on_screen.tray_host():
+        daemon = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        with daemon:
+            assert daemon.stdout is not None
+            icon = int(daemon.stdout.readline())
+            until(lambda: recognise(on_screen.icon()) == "live", "the icon is there")
+            daemon.kill()
+        until(lambda: recognise(on_screen.icon()) == "", "the icon is gone")
+        until(lambda: not Path(f"/proc/{icon}").exists() or _is_zombie(icon), "so is its process")
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
