@@ -7,7 +7,17 @@ import { t } from "./i18n.js";
 export function openDialog(title, content, { look = "", closed = () => {} } = {}) {
   const id = unique("dialog");
   const heading = h("h2", { id, tabindex: "-1" }, title);
-  const element = h("dialog", { class: `dialog ${look}`, "aria-labelledby": id }, h("header", { class: "dialog-head" }, heading, button({ label: t("dialog.close"), name: "close", look: "quiet", on: () => element.close() })), h("div", { class: "dialog-body" }, content));
+  const element = h(
+    "dialog",
+    { class: `dialog ${look}`, "aria-labelledby": id },
+    h(
+      "header",
+      { class: "dialog-head" },
+      heading,
+      button({ label: t("dialog.close"), name: "close", look: "quiet", on: () => element.close() }),
+    ),
+    h("div", { class: "dialog-body" }, content),
+  );
   element.addEventListener("close", () => {
     element.remove();
     closed();
@@ -29,7 +39,19 @@ export function confirmed(title, what, yes, look = "danger") {
       title,
       [
         h("p", {}, what),
-        h("div", { class: "row end" }, button({ text: t("dialog.cancel"), on: () => close() }), button({ text: yes, look, on: () => { said = true; close(); } })),
+        h(
+          "div",
+          { class: "row end" },
+          button({ text: t("dialog.cancel"), on: () => close() }),
+          button({
+            text: yes,
+            look,
+            on: () => {
+              said = true;
+              close();
+            },
+          }),
+        ),
       ],
       { look: "small", closed: () => answer(said) },
     );

@@ -30,7 +30,9 @@ function fill(element, props, children) {
       set(element, name, value);
     }
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== false && child !== undefined));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== false && child !== undefined),
+  );
   return element;
 }
 
@@ -72,8 +74,18 @@ export function unique(stem) {
 
 /** A button. `look` is "", "primary", "danger", "quiet" or several of them; without text, `label` is what it is called. */
 export function button({ text, label, name, look = "", on, ...rest }) {
-  const props = { type: "button", class: `button ${look}${text ? "" : " only-icon"}`, "aria-label": label, title: text ? null : label };
-  return h("button", { ...props, ...rest, on: { click: on } }, name ? icon(name) : null, text ? h("span", {}, text) : null);
+  const props = {
+    type: "button",
+    class: `button ${look}${text ? "" : " only-icon"}`,
+    "aria-label": label,
+    title: text ? null : label,
+  };
+  return h(
+    "button",
+    { ...props, ...rest, on: { click: on } },
+    name ? icon(name) : null,
+    text ? h("span", {}, text) : null,
+  );
 }
 
 /** A titled part of a view. */
@@ -82,7 +94,12 @@ export function card(title, { name, id, actions, level = 2, wide } = {}, ...chil
   return h(
     "section",
     { class: `card${wide ? " wide" : ""}`, id, "aria-labelledby": titled },
-    h("header", { class: "card-head" }, h(`h${level}`, { id: titled }, name ? icon(name) : null, h("span", {}, title)), actions ? h("div", { class: "card-actions" }, actions) : null),
+    h(
+      "header",
+      { class: "card-head" },
+      h(`h${level}`, { id: titled }, name ? icon(name) : null, h("span", {}, title)),
+      actions ? h("div", { class: "card-actions" }, actions) : null,
+    ),
     ...children,
   );
 }
@@ -93,5 +110,11 @@ export function field(label, control, hint) {
   control.id = id;
   const hinted = hint ? unique("hint") : null;
   if (hinted) control.setAttribute("aria-describedby", hinted);
-  return h("div", { class: "field" }, h("label", { for: id }, label), control, hint ? h("p", { class: "hint", id: hinted }, hint) : null);
+  return h(
+    "div",
+    { class: "field" },
+    h("label", { for: id }, label),
+    control,
+    hint ? h("p", { class: "hint", id: hinted }, hint) : null,
+  );
 }

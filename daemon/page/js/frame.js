@@ -49,7 +49,20 @@ export function frame() {
   );
   const view = h("div", { class: "view", id: "view", tabindex: "-1" });
   const body = h("div", { class: "body" }, stagePart(), view);
-  const skip = h("a", { class: "skip", href: "#view", on: { click: (event) => { event.preventDefault(); view.focus(); } } }, t("nav.skip"));
+  const skip = h(
+    "a",
+    {
+      class: "skip",
+      href: "#view",
+      on: {
+        click: (event) => {
+          event.preventDefault();
+          view.focus();
+        },
+      },
+    },
+    t("nav.skip"),
+  );
   const main = h("main", { class: "main" }, panicBanner(), body);
 
   let leave = () => {};
@@ -97,7 +110,12 @@ function bar(nav) {
   return h(
     "header",
     { class: "bar" },
-    h("div", { class: "brand" }, h("img", { src: "/page/icons/mark.svg", alt: "", class: "mark" }), h("span", { class: "name" }, t("app"))),
+    h(
+      "div",
+      { class: "brand" },
+      h("img", { src: "/page/icons/mark.svg", alt: "", class: "mark" }),
+      h("span", { class: "name" }, t("app")),
+    ),
     h("div", { class: "pills" }, pill, obs),
     nav,
   );
@@ -107,7 +125,12 @@ function linkBanner() {
   const title = h("strong", {});
   const text = h("span", {});
   const command = h("code", {}, "obs-portrait run");
-  const banner = h("div", { class: "banner warn", role: "alert", hidden: true }, icon("plug"), h("p", {}, title, " ", text, " ", command));
+  const banner = h(
+    "div",
+    { class: "banner warn", role: "alert", hidden: true },
+    icon("plug"),
+    h("p", {}, title, " ", text, " ", command),
+  );
   let was = "starting";
   link.watch((now) => {
     show(banner, now === "gone" || now === "silent");
@@ -129,7 +152,12 @@ function linkBanner() {
 }
 
 function panicBanner() {
-  const banner = h("div", { class: "banner alarm", role: "alert", hidden: true }, icon("panic"), h("p", {}, h("strong", {}, t("panic.banner")), " ", t("panic.banner_what")));
+  const banner = h(
+    "div",
+    { class: "banner alarm", role: "alert", hidden: true },
+    icon("panic"),
+    h("p", {}, h("strong", {}, t("panic.banner")), " ", t("panic.banner_what")),
+  );
   status.watch((now) => show(banner, now?.panic === true));
   return banner;
 }

@@ -41,7 +41,11 @@ const formats = new Map(); // making one takes longer than using it
 
 /** A number as the reader writes it. */
 export function number(value, digits = 0) {
-  if (!formats.has(digits)) formats.set(digits, new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  if (!formats.has(digits))
+    formats.set(
+      digits,
+      new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }),
+    );
   return formats.get(digits).format(value);
 }
 

@@ -46,15 +46,16 @@ export function cameraPreview() {
     draw();
     post("/v1/preview/camera", { on: false }).catch(() => {}); // it ends by itself in a minute
   };
-  const start = () => attempt(async () => {
-    asked = performance.now();
-    await post("/v1/preview/camera", { on: true });
-    on = true;
-    show(image, false);
-    show(element, true);
-    draw();
-    ticking = whileSeen(element, () => FRAME_MS, look);
-  }, control);
+  const start = () =>
+    attempt(async () => {
+      asked = performance.now();
+      await post("/v1/preview/camera", { on: true });
+      on = true;
+      show(image, false);
+      show(element, true);
+      draw();
+      ticking = whileSeen(element, () => FRAME_MS, look);
+    }, control);
   const control = button({ text: t("camera.show"), name: "camera", on: () => (on ? off() : start()) });
   const draw = () => {
     set(control, "aria-pressed", String(on));

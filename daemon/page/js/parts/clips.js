@@ -16,16 +16,32 @@ export function clipsView() {
   const unavailable = h("p", { class: "note", hidden: true });
   const urls = [];
 
-  const act = (action, control, sentence) => attempt(async () => {
-    const made = await post("/v1/clip", { action }, LONG_MS);
-    toasts.tell(made.message ?? t(sentence), "good", Boolean(made.message));
-    await look();
-  }, control);
-  const save = button({ text: t("clips.save"), name: "save", look: "primary", on: () => act("save", save, "clips.saved") });
+  const act = (action, control, sentence) =>
+    attempt(async () => {
+      const made = await post("/v1/clip", { action }, LONG_MS);
+      toasts.tell(made.message ?? t(sentence), "good", Boolean(made.message));
+      await look();
+    }, control);
+  const save = button({
+    text: t("clips.save"),
+    name: "save",
+    look: "primary",
+    on: () => act("save", save, "clips.saved"),
+  });
   const start = button({ text: t("clips.start"), name: "record", on: () => act("start", start, "clips.started") });
-  const stop = button({ text: t("clips.stop"), name: "stop", look: "danger", on: () => act("stop", stop, "clips.stopped") });
+  const stop = button({
+    text: t("clips.stop"),
+    name: "stop",
+    look: "danger",
+    on: () => act("stop", stop, "clips.stopped"),
+  });
   const outputs = h("p", { class: "hint" });
-  const again = button({ label: t("clips.refresh"), name: "refresh", look: "quiet small", on: () => attempt(look, again) });
+  const again = button({
+    label: t("clips.refresh"),
+    name: "refresh",
+    look: "quiet small",
+    on: () => attempt(look, again),
+  });
 
   async function look() {
     try {
@@ -42,7 +58,12 @@ export function clipsView() {
   }
 
   const row = (clip) => {
-    const frame = h("span", { class: "clip-frame" }, icon("clips"), clip.seconds === null ? null : h("span", { class: "clip-length" }, duration(clip.seconds)));
+    const frame = h(
+      "span",
+      { class: "clip-frame" },
+      icon("clips"),
+      clip.seconds === null ? null : h("span", { class: "clip-length" }, duration(clip.seconds)),
+    );
     picture(`/v1/clips/${encodeURIComponent(clip.id)}/thumbnail`, 2 * LONG_MS)
       .then((blob) => {
         if (blob === null) return;
@@ -51,19 +72,45 @@ export function clipsView() {
         frame.querySelector(".icon").replaceWith(h("img", { src: url, alt: "", draggable: "false" }));
       })
       .catch(() => {}); // the sign of a film stays
-    const discard = button({ label: t("clips.delete", { name: clip.name }), name: "trash", look: "quiet small", on: async () => {
-      if (!(await confirmed(t("clips.delete_title"), t("clips.delete_what", { name: clip.name }), t("clips.delete_yes")))) return;
-      await attempt(async () => {
-        await remove(`/v1/clips/${encodeURIComponent(clip.id)}`);
-        toasts.tell(t("clips.deleted"), "good");
-        await look();
-      });
-    } });
+    const discard = button({
+      label: t("clips.delete", { name: clip.name }),
+      name: "trash",
+      look: "quiet small",
+      on: async () => {
+        if (
+          !(await confirmed(
+            t("clips.delete_title"),
+            t("clips.delete_what", { name: clip.name }),
+            t("clips.delete_yes"),
+          ))
+        )
+          return;
+        await attempt(async () => {
+          await remove(`/v1/clips/${encodeURIComponent(clip.id)}`);
+          toasts.tell(t("clips.deleted"), "good");
+          await look();
+        });
+      },
+    });
     return h(
       "li",
       { class: "clip" },
-      h("button", { type: "button", class: "clip-open", "aria-label": t("clips.open", { name: clip.name }), on: { click: () => openTrimmer(clip, look) } }, frame),
-      h("div", { class: "clip-words" }, h("p", { class: "clip-name" }, clip.name), h("p", { class: "hint" }, [clip.persona, moment(clip.made), bytes(clip.size)].filter(Boolean).join(" · "))),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "clip-open",
+          "aria-label": t("clips.open", { name: clip.name }),
+          on: { click: () => openTrimmer(clip, look) },
+        },
+        frame,
+      ),
+      h(
+        "div",
+        { class: "clip-words" },
+        h("p", { class: "clip-name" }, clip.name),
+        h("p", { class: "hint" }, [clip.persona, moment(clip.made), bytes(clip.size)].filter(Boolean).join(" · ")),
+      ),
       discard,
     );
   };
@@ -75,7 +122,19 @@ export function clipsView() {
     say(outputs, obs.connected ? t(obs.replay ? "clips.replay_on" : "clips.replay_off") : t("clips.obs_away"));
   });
   look();
-  const element = h("div", { class: "grid" }, card(t("clips.title"), { name: "clips", actions: again, wide: true }, h("div", { class: "row wrap" }, save, start, stop), outputs, unavailable, none, list));
+  const element = h(
+    "div",
+    { class: "grid" },
+    card(
+      t("clips.title"),
+      { name: "clips", actions: again, wide: true },
+      h("div", { class: "row wrap" }, save, start, stop),
+      outputs,
+      unavailable,
+      none,
+      list,
+    ),
+  );
   return {
     element,
     leave() {

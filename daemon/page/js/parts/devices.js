@@ -15,10 +15,15 @@ export function deviceFields(kinds = Object.keys(KINDS), { outputs = true } = {}
   const unavailable = h("p", { class: "note", hidden: true });
   const rows = kinds.map((kind) => {
     const choose = h("select", { disabled: true });
-    choose.addEventListener("change", () => attempt(async () => {
-      await post("/v1/devices", { [kind]: choose.value }, LONG_MS);
-      toasts.tell(t("devices.chosen", { name: choose.selectedOptions[0].textContent }), "good");
-    }, choose).then(() => { drawn.delete(kind); return look(); }));
+    choose.addEventListener("change", () =>
+      attempt(async () => {
+        await post("/v1/devices", { [kind]: choose.value }, LONG_MS);
+        toasts.tell(t("devices.chosen", { name: choose.selectedOptions[0].textContent }), "good");
+      }, choose).then(() => {
+        drawn.delete(kind);
+        return look();
+      }),
+    );
     return { kind, choose, element: field(t(`devices.${kind}`), choose, t(`devices.${kind}_what`)) };
   });
   const drawn = new Map();
@@ -38,7 +43,17 @@ export function deviceFields(kinds = Object.keys(KINDS), { outputs = true } = {}
     for (const { kind, choose } of rows) draw(kind, choose, told[KINDS[kind]] ?? []);
     const found = told.virtual_cameras ?? [];
     show(sinks, outputs && found.length > 0);
-    cameras.replaceChildren(...found.map((one) => h("li", {}, icon("screen"), h("span", {}, one.name), one.chosen ? h("span", { class: "chip good" }, t("devices.in_use")) : null)));
+    cameras.replaceChildren(
+      ...found.map((one) =>
+        h(
+          "li",
+          {},
+          icon("screen"),
+          h("span", {}, one.name),
+          one.chosen ? h("span", { class: "chip good" }, t("devices.in_use")) : null,
+        ),
+      ),
+    );
   }
   const draw = (kind, choose, devices) => {
     const now = JSON.stringify(devices);
@@ -46,19 +61,32 @@ export function deviceFields(kinds = Object.keys(KINDS), { outputs = true } = {}
     drawn.set(kind, now);
     const chosen = devices.find((one) => one.chosen);
     choose.replaceChildren(
-      ...(chosen ? [] : [h("option", { value: "", disabled: true }, t(devices.length ? "devices.choose" : "devices.none"))]),
+      ...(chosen
+        ? []
+        : [h("option", { value: "", disabled: true }, t(devices.length ? "devices.choose" : "devices.none"))]),
       ...devices.map((one) => h("option", { value: one.spec }, one.name)),
     );
     choose.value = chosen?.spec ?? "";
     set(choose, "disabled", devices.length === 0);
   };
-  const element = h("div", { class: "fields" }, unavailable, rows.map((row) => row.element), sinks);
+  const element = h(
+    "div",
+    { class: "fields" },
+    unavailable,
+    rows.map((row) => row.element),
+    sinks,
+  );
   const ticking = whileSeen(element, () => LOOK_MS, look);
   return { element, look, leave: () => ticking.stop() };
 }
 
 export function devicesPart() {
   const fields = deviceFields();
-  const again = button({ label: t("devices.refresh"), name: "refresh", look: "quiet small", on: () => attempt(fields.look, again) });
+  const again = button({
+    label: t("devices.refresh"),
+    name: "refresh",
+    look: "quiet small",
+    on: () => attempt(fields.look, again),
+  });
   return { element: card(t("devices.title"), { name: "camera", actions: again }, fields.element), leave: fields.leave };
 }

@@ -42,7 +42,8 @@ const words = (name) => name.replaceAll("_", " ").replace(/^./, (letter) => lett
 /** The reader's words for an entry, else the schema's own. `lang` marks what stayed English. */
 function named(path, schema, what) {
   const key = `setting.${path.join(".")}${what === "description" ? ".what" : ""}`;
-  const own = what === "title" ? words(path.at(-1) ?? "") : (schema.description ?? "").split("\n\n")[0].replaceAll("\n", " ");
+  const own =
+    what === "title" ? words(path.at(-1) ?? "") : (schema.description ?? "").split("\n\n")[0].replaceAll("\n", " ");
   return tOr(key, own);
 }
 
@@ -54,12 +55,19 @@ function group(context, schema, values, path) {
     const at = [...path, name];
     const found = resolved(raw, context.definitions);
     const isGroup = found.schema.type === "object" && found.schema.properties !== undefined && !found.optional;
-    const made = isGroup ? section(context, found.schema, values[name] ?? {}, at) : entry(context, found, values[name], at);
+    const made = isGroup
+      ? section(context, found.schema, values[name] ?? {}, at)
+      : entry(context, found, values[name], at);
     parts.push([name, made]);
     (isGroup ? groups : simple).push(made.element);
   }
   return {
-    element: h("div", { class: "schema-group" }, simple.length ? h("div", { class: "fields columns" }, simple) : null, groups),
+    element: h(
+      "div",
+      { class: "schema-group" },
+      simple.length ? h("div", { class: "fields columns" }, simple) : null,
+      groups,
+    ),
     changes() {
       const found = {};
       for (const [name, part] of parts) {
@@ -74,25 +82,42 @@ function group(context, schema, values, path) {
 function section(context, schema, values, path) {
   const inner = group(context, schema, values, path);
   const what = named(path, schema, "description");
-  const element = h("details", { class: "schema-section" }, h("summary", {}, icon("next"), h("span", {}, named(path, schema, "title"))), what ? h("p", { class: "hint" }, what) : null, inner.element);
+  const element = h(
+    "details",
+    { class: "schema-section" },
+    h("summary", {}, icon("next"), h("span", {}, named(path, schema, "title"))),
+    what ? h("p", { class: "hint" }, what) : null,
+    inner.element,
+  );
   return { element, changes: inner.changes };
 }
 
 function entry(context, { schema, optional }, value, path) {
   const label = named(path, schema, "title");
   const what = named(path, schema, "description");
-  const made = (EDITORS[kindOf(schema)] ?? EDITORS.unknown)({ schema, optional, value, label, changed: context.changed });
+  const made = (EDITORS[kindOf(schema)] ?? EDITORS.unknown)({
+    schema,
+    optional,
+    value,
+    label,
+    changed: context.changed,
+  });
   const id = unique("setting");
   const hint = what ? h("p", { class: "hint", id: `${id}-what` }, what) : null;
   if (hint) set(made.control, "aria-describedby", hint.id);
-  if (made.labelled) return { element: h("div", { class: "field" }, made.element, hint), changes: () => made.change(value) };
+  if (made.labelled)
+    return { element: h("div", { class: "field" }, made.element, hint), changes: () => made.change(value) };
   made.control.id = id;
-  return { element: h("div", { class: "field" }, h("label", { for: id }, label), made.element, hint), changes: () => made.change(value) };
+  return {
+    element: h("div", { class: "field" }, h("label", { for: id }, label), made.element, hint),
+    changes: () => made.change(value),
+  };
 }
 
 function kindOf(schema) {
   if (schema.enum) return "choice";
-  if (schema.type === "array" && ["string", undefined].includes(schema.items?.type) && !schema.items?.properties) return "lines";
+  if (schema.type === "array" && ["string", undefined].includes(schema.items?.type) && !schema.items?.properties)
+    return "lines";
   if (schema.type === "object" && schema.additionalProperties) return "map";
   if (schema.type === "integer" || schema.type === "number") return "number";
   return schema.type;
@@ -103,8 +128,19 @@ const differs = (now, before) => (same(now, before ?? null) ? undefined : now);
 
 const EDITORS = {
   boolean({ value, label, changed }) {
-    const control = h("input", { type: "checkbox", role: "switch", class: "toggle", checked: value === true, on: { change: changed } });
-    return { control, labelled: true, element: h("label", { class: "check" }, control, h("span", {}, label)), change: (before) => differs(control.checked, before) };
+    const control = h("input", {
+      type: "checkbox",
+      role: "switch",
+      class: "toggle",
+      checked: value === true,
+      on: { change: changed },
+    });
+    return {
+      control,
+      labelled: true,
+      element: h("label", { class: "check" }, control, h("span", {}, label)),
+      change: (before) => differs(control.checked, before),
+    };
   },
 
   string({ schema, optional, value, changed }) {
@@ -112,15 +148,38 @@ const EDITORS = {
     if (choice) return EDITORS.choice({ schema: { enum: choice[1].split("|") }, optional, value, changed });
     // Taken out, an entry has its default again; where that is not "nothing", nothing has to be said.
     const empty = (schema.default ?? null) === null ? null : "";
-    const control = h("input", { type: "text", value: value ?? "", maxlength: schema.maxLength, required: !optional && schema.minLength > 0, pattern: plain(schema.pattern), placeholder: optional ? t("form.none") : null, spellcheck: "false", on: { input: changed } });
-    return { control, element: control, change: (before) => differs(control.value === "" && optional ? empty : control.value, before) };
+    const control = h("input", {
+      type: "text",
+      value: value ?? "",
+      maxlength: schema.maxLength,
+      required: !optional && schema.minLength > 0,
+      pattern: plain(schema.pattern),
+      placeholder: optional ? t("form.none") : null,
+      spellcheck: "false",
+      on: { input: changed },
+    });
+    return {
+      control,
+      element: control,
+      change: (before) => differs(control.value === "" && optional ? empty : control.value, before),
+    };
   },
 
   number({ schema, optional, value, changed }) {
     const low = schema.minimum ?? schema.exclusiveMinimum;
     const high = schema.maximum ?? schema.exclusiveMaximum;
-    const control = h("input", { type: "number", min: low, max: high, step: schema.type === "integer" ? 1 : "any", value: value === null || value === undefined ? "" : String(value), required: !optional, placeholder: optional ? t("form.none") : null, on: { input: changed } });
-    const range = low !== undefined && high !== undefined ? h("span", { class: "range" }, t("form.range", { low, high })) : null;
+    const control = h("input", {
+      type: "number",
+      min: low,
+      max: high,
+      step: schema.type === "integer" ? 1 : "any",
+      value: value === null || value === undefined ? "" : String(value),
+      required: !optional,
+      placeholder: optional ? t("form.none") : null,
+      on: { input: changed },
+    });
+    const range =
+      low !== undefined && high !== undefined ? h("span", { class: "range" }, t("form.range", { low, high })) : null;
     const change = (before) => {
       if (control.value === "") return optional ? differs(null, before) : undefined;
       return differs(Number(control.value), before);
@@ -129,16 +188,31 @@ const EDITORS = {
   },
 
   choice({ schema, optional, value, changed }) {
-    const control = h("select", { on: { change: changed } }, optional ? h("option", { value: "" }, t("form.none")) : null, schema.enum.map((one) => h("option", { value: String(one) }, tOr(`choice.${one}`, String(one)))));
+    const control = h(
+      "select",
+      { on: { change: changed } },
+      optional ? h("option", { value: "" }, t("form.none")) : null,
+      schema.enum.map((one) => h("option", { value: String(one) }, tOr(`choice.${one}`, String(one)))),
+    );
     control.value = value === null || value === undefined ? "" : String(value);
     const read = () => schema.enum.find((one) => String(one) === control.value) ?? null;
     return { control, element: control, change: (before) => differs(read(), before) };
   },
 
   lines({ schema, value, changed }) {
-    const control = h("textarea", { rows: Math.min(6, Math.max(2, (value ?? []).length + 1)), spellcheck: "false", placeholder: t("form.lines"), on: { input: changed } });
+    const control = h("textarea", {
+      rows: Math.min(6, Math.max(2, (value ?? []).length + 1)),
+      spellcheck: "false",
+      placeholder: t("form.lines"),
+      on: { input: changed },
+    });
     control.value = (value ?? []).join("\n");
-    const read = () => control.value.split("\n").map((line) => line.trim()).filter((line) => line !== "").slice(0, schema.maxItems ?? Infinity);
+    const read = () =>
+      control.value
+        .split("\n")
+        .map((line) => line.trim())
+        .filter((line) => line !== "")
+        .slice(0, schema.maxItems ?? Infinity);
     return { control, element: control, change: (before) => differs(read(), before ?? []) };
   },
 
@@ -148,17 +222,48 @@ const EDITORS = {
       const made = h(
         "div",
         { class: "map-row" },
-        h("input", { type: "text", value: name, "aria-label": t("form.map_key", { label }), spellcheck: "false", on: { input: changed } }),
-        h("input", { type: "text", value: text, "aria-label": t("form.map_value", { label }), spellcheck: "false", on: { input: changed } }),
-        button({ label: t("form.map_remove", { name: name || label }), name: "close", look: "quiet small", on: () => { made.remove(); changed(); add.focus(); } }),
+        h("input", {
+          type: "text",
+          value: name,
+          "aria-label": t("form.map_key", { label }),
+          spellcheck: "false",
+          on: { input: changed },
+        }),
+        h("input", {
+          type: "text",
+          value: text,
+          "aria-label": t("form.map_value", { label }),
+          spellcheck: "false",
+          on: { input: changed },
+        }),
+        button({
+          label: t("form.map_remove", { name: name || label }),
+          name: "close",
+          look: "quiet small",
+          on: () => {
+            made.remove();
+            changed();
+            add.focus();
+          },
+        }),
       );
       rows.append(made);
       return made;
     };
     for (const [name, text] of Object.entries(value ?? {})) row(name, String(text));
-    const add = button({ text: t("form.map_add"), name: "plus", look: "small", on: () => row("", "").querySelector("input").focus() });
+    const add = button({
+      text: t("form.map_add"),
+      name: "plus",
+      look: "small",
+      on: () => row("", "").querySelector("input").focus(),
+    });
     const control = h("fieldset", { class: "map" }, h("legend", {}, label), rows, add);
-    const read = () => Object.fromEntries([...rows.children].map((made) => [...made.querySelectorAll("input")].map((input) => input.value.trim())).filter(([name, text]) => name !== "" && text !== ""));
+    const read = () =>
+      Object.fromEntries(
+        [...rows.children]
+          .map((made) => [...made.querySelectorAll("input")].map((input) => input.value.trim()))
+          .filter(([name, text]) => name !== "" && text !== ""),
+      );
     return { control, labelled: true, element: control, change: (before) => differs(read(), before ?? {}) };
   },
 

@@ -11,7 +11,8 @@ const MOST_UNDO = 100;
 const DOT_PX = 5;
 /** Handles of MediaPipe's face mesh: corners and middles that a person can find in any face, also a cat's. */
 const HANDLES = [
-  10, 152, 234, 454, 172, 397, 54, 284, 70, 105, 107, 336, 334, 300, 33, 159, 133, 145, 468, 362, 386, 263, 374, 473, 168, 1, 98, 327, 2, 61, 0, 291, 17, 13, 14, 50, 280,
+  10, 152, 234, 454, 172, 397, 54, 284, 70, 105, 107, 336, 334, 300, 33, 159, 133, 145, 468, 362, 386, 263, 374, 473,
+  168, 1, 98, 327, 2, 61, 0, 291, 17, 13, 14, 50, 280,
 ];
 
 /** Where points go if one moves by (dx, dy): those within `reach` follow, the nearer the more. */
@@ -36,28 +37,70 @@ export async function landmarkEditor(url, given, names) {
   const mesh = given.length > MANY;
   const handles = mesh ? HANDLES.filter((index) => index < given.length) : given.map((_, index) => index);
   const limit = ([x, y, ...rest]) => [Math.max(0, Math.min(width, x)), Math.max(0, Math.min(height, y)), ...rest];
-  const size = Math.max(1, Math.hypot(...[0, 1].map((axis) => Math.max(...given.map((p) => p[axis])) - Math.min(...given.map((p) => p[axis])))));
+  const size = Math.max(
+    1,
+    Math.hypot(
+      ...[0, 1].map((axis) => Math.max(...given.map((p) => p[axis])) - Math.min(...given.map((p) => p[axis]))),
+    ),
+  );
 
   let points = given.map((point) => [...point]);
   let active = handles[0];
   const undone = [];
 
-  const nameOf = (index) => (has(`landmark.${index}`) && mesh ? t(`landmark.${index}`) : (names[index] || t("landmarks.point", { n: index + 1 })));
+  const nameOf = (index) =>
+    has(`landmark.${index}`) && mesh ? t(`landmark.${index}`) : names[index] || t("landmarks.point", { n: index + 1 });
   const image = s("image", { href: url, width, height });
   const cloud = s("g", { class: "cloud" }, mesh ? points.map(() => s("circle", {})) : []);
   const dots = new Map(
     handles.map((index) => [
       index,
-      s("g", { class: "handle", role: "button", tabindex: "-1", "aria-roledescription": t("landmarks.role") }, s("circle", { class: "handle-area" }), s("circle", { class: "handle-dot" })),
+      s(
+        "g",
+        { class: "handle", role: "button", tabindex: "-1", "aria-roledescription": t("landmarks.role") },
+        s("circle", { class: "handle-area" }),
+        s("circle", { class: "handle-dot" }),
+      ),
     ]),
   );
-  const drawing = s("svg", { viewBox: `0 0 ${width} ${height}`, class: "landmarks", role: "application", "aria-label": t("landmarks.label") }, image, cloud, [...dots.values()]);
+  const drawing = s(
+    "svg",
+    { viewBox: `0 0 ${width} ${height}`, class: "landmarks", role: "application", "aria-label": t("landmarks.label") },
+    image,
+    cloud,
+    [...dots.values()],
+  );
   const spoken = h("p", { class: "hint", role: "status" });
-  const choose = h("select", { on: { change: () => select(Number(choose.value), true) } }, handles.map((index) => h("option", { value: String(index) }, nameOf(index))));
+  const choose = h(
+    "select",
+    { on: { change: () => select(Number(choose.value), true) } },
+    handles.map((index) => h("option", { value: String(index) }, nameOf(index))),
+  );
   const reach = h("input", { type: "range", min: "0", max: "60", value: "22", step: "1" });
-  const zoom = h("input", { type: "range", min: "1", max: "5", value: "1", step: "0.25", on: { input: () => { drawing.style.inlineSize = `${100 * Number(zoom.value)}%`; select(active, false); } } });
+  const zoom = h("input", {
+    type: "range",
+    min: "1",
+    max: "5",
+    value: "1",
+    step: "0.25",
+    on: {
+      input: () => {
+        drawing.style.inlineSize = `${100 * Number(zoom.value)}%`;
+        select(active, false);
+      },
+    },
+  });
   const undo = button({ text: t("landmarks.undo"), name: "back", look: "small", disabled: true, on: () => back() });
-  const reset = button({ text: t("landmarks.reset"), name: "refresh", look: "small", on: () => { remember(); points = given.map((point) => [...point]); draw(); } });
+  const reset = button({
+    text: t("landmarks.reset"),
+    name: "refresh",
+    look: "small",
+    on: () => {
+      remember();
+      points = given.map((point) => [...point]);
+      draw();
+    },
+  });
 
   function remember() {
     undone.push(points);
@@ -94,7 +137,8 @@ export async function landmarkEditor(url, given, names) {
     }
     say(spoken, place(active));
   }
-  const place = (index) => t("landmarks.place", { name: nameOf(index), x: number(points[index][0]), y: number(points[index][1]) });
+  const place = (index) =>
+    t("landmarks.place", { name: nameOf(index), x: number(points[index][0]), y: number(points[index][1]) });
   function select(index, focus) {
     active = index;
     choose.value = String(index);
@@ -127,7 +171,9 @@ export async function landmarkEditor(url, given, names) {
       const box = drawing.getBoundingClientRect();
       return [((event.clientX - box.left) * width) / box.width, ((event.clientY - box.top) * height) / box.height];
     };
-    dot.addEventListener("focus", () => { if (active !== index) select(index, false); });
+    dot.addEventListener("focus", () => {
+      if (active !== index) select(index, false);
+    });
     dot.addEventListener("pointerdown", (event) => {
       dot.setPointerCapture(event.pointerId);
       remember();
@@ -141,7 +187,10 @@ export async function landmarkEditor(url, given, names) {
       shift(index, now[0] - last[0], now[1] - last[1]);
       last = now;
     });
-    for (const end of ["pointerup", "pointercancel"]) dot.addEventListener(end, () => { last = null; });
+    for (const end of ["pointerup", "pointercancel"])
+      dot.addEventListener(end, () => {
+        last = null;
+      });
   }
   new ResizeObserver(draw).observe(drawing);
   draw();

@@ -9,7 +9,11 @@ import { voicePart } from "./voice.js";
 export function liveView() {
   const parts = [problemsPart(), personasPart(), referencePart(), voicePart()];
   return {
-    element: h("div", { class: "grid" }, parts.map((part) => part.element)),
+    element: h(
+      "div",
+      { class: "grid" },
+      parts.map((part) => part.element),
+    ),
     leave: () => parts.forEach((part) => part.leave()),
   };
 }

@@ -31,7 +31,14 @@ status.watch((now) => {
   if (now === null || performance.now() - last < 1000) return;
   last = performance.now();
   const grew = (name) => Math.max(0, (now[name] ?? 0) - (before[name] ?? now[name] ?? 0));
-  const values = { fps: now.fps, ...now.latency, dropped: grew("dropped"), late_blocks: grew("late_blocks"), track_ms: now.stage_ms?.track, render_ms: now.stage_ms?.render };
+  const values = {
+    fps: now.fps,
+    ...now.latency,
+    dropped: grew("dropped"),
+    late_blocks: grew("late_blocks"),
+    track_ms: now.stage_ms?.track,
+    render_ms: now.stage_ms?.render,
+  };
   before = now;
   for (const [name, list] of Object.entries(seen)) {
     list.push(values[name] ?? null);
@@ -42,7 +49,11 @@ status.watch((now) => {
 export function metersView() {
   const plots = Object.entries(SERIES).map(([name, what]) => [name, plot({ title: t(`meters.${name}`), ...what })]);
   const stages = stagesPart();
-  const grid = h("div", { class: "plots" }, plots.map(([, made]) => made.element));
+  const grid = h(
+    "div",
+    { class: "plots" },
+    plots.map(([, made]) => made.element),
+  );
   const facts = factsPart();
   const element = h(
     "div",
@@ -52,24 +63,31 @@ export function metersView() {
     card(t("meters.facts"), { name: "info" }, facts.element),
   );
   let absent = false;
-  const ticking = whileSeen(element, () => (calm() ? 3 * LOOK_MS : LOOK_MS), async () => {
-    let series = seen;
-    let step = 1;
-    if (!absent) {
-      try {
-        const told = await get("/v1/history");
-        ({ series } = told);
-        step = told.step_s ?? 1;
-      } catch (refusal) {
-        absent = refusal.absent === true;
+  const ticking = whileSeen(
+    element,
+    () => (calm() ? 3 * LOOK_MS : LOOK_MS),
+    async () => {
+      let series = seen;
+      let step = 1;
+      if (!absent) {
+        try {
+          const told = await get("/v1/history");
+          ({ series } = told);
+          step = told.step_s ?? 1;
+        } catch (refusal) {
+          absent = refusal.absent === true;
+        }
       }
-    }
-    for (const [name, made] of plots) {
-      const values = series[name] ?? seen[name];
-      show(made.element, values.some((value) => value !== null));
-      made.update(values, step);
-    }
-  });
+      for (const [name, made] of plots) {
+        const values = series[name] ?? seen[name];
+        show(
+          made.element,
+          values.some((value) => value !== null),
+        );
+        made.update(values, step);
+      }
+    },
+  );
   return {
     element,
     leave() {
@@ -94,9 +112,20 @@ function stagesPart() {
       if (!rows.has(name)) {
         const fill = h("span", { class: "gauge-fill" });
         const figure = h("span", { class: "figure" });
-        const gauge = h("div", { class: "gauge", role: "meter", "aria-label": stageName(name), "aria-valuemin": "0" }, fill);
+        const gauge = h(
+          "div",
+          { class: "gauge", role: "meter", "aria-label": stageName(name), "aria-valuemin": "0" },
+          fill,
+        );
         rows.set(name, { fill, figure, gauge });
-        list.append(h("div", { class: "level" }, h("div", { class: "row spread" }, h("span", {}, stageName(name)), figure), gauge));
+        list.append(
+          h(
+            "div",
+            { class: "level" },
+            h("div", { class: "row spread" }, h("span", {}, stageName(name)), figure),
+            gauge,
+          ),
+        );
       }
       const row = rows.get(name);
       row.fill.style.inlineSize = `${(100 * ms) / longest}%`;
@@ -122,7 +151,11 @@ function factsPart() {
     obs: (now) => now.obs?.version ?? null,
   };
   const cells = Object.keys(rows).map((name) => [name, h("dt", {}, t(`facts.${name}`)), h("dd", {})]);
-  const element = h("dl", { class: "facts" }, cells.map(([, term, what]) => [term, what]));
+  const element = h(
+    "dl",
+    { class: "facts" },
+    cells.map(([, term, what]) => [term, what]),
+  );
   const leave = status.watch((now) => {
     for (const [name, term, what] of cells) {
       const value = now === null ? null : rows[name](now);

@@ -24,11 +24,30 @@ export function newcomerView() {
     set(problem, "lang", foreign ? "en" : null);
     show(problem, sentence !== "");
   };
-  const chooser = h("input", { type: "file", accept: KINDS.join(","), class: "hidden-text", id: "newcomer-file", on: { change: () => take(chooser.files[0]) } });
-  const drop = h("label", { class: "drop", for: "newcomer-file" }, icon("upload"), h("span", { class: "drop-title" }, t("newcomer.drop")), h("span", { class: "hint" }, t("newcomer.drop_what")));
-  for (const event of ["dragenter", "dragover"]) drop.addEventListener(event, (over) => { over.preventDefault(); set(drop, "data-over", "yes"); });
+  const chooser = h("input", {
+    type: "file",
+    accept: KINDS.join(","),
+    class: "hidden-text",
+    id: "newcomer-file",
+    on: { change: () => take(chooser.files[0]) },
+  });
+  const drop = h(
+    "label",
+    { class: "drop", for: "newcomer-file" },
+    icon("upload"),
+    h("span", { class: "drop-title" }, t("newcomer.drop")),
+    h("span", { class: "hint" }, t("newcomer.drop_what")),
+  );
+  for (const event of ["dragenter", "dragover"])
+    drop.addEventListener(event, (over) => {
+      over.preventDefault();
+      set(drop, "data-over", "yes");
+    });
   for (const event of ["dragleave", "drop"]) drop.addEventListener(event, () => set(drop, "data-over", null));
-  drop.addEventListener("drop", (dropped) => { dropped.preventDefault(); take(dropped.dataTransfer.files[0]); });
+  drop.addEventListener("drop", (dropped) => {
+    dropped.preventDefault();
+    take(dropped.dataTransfer.files[0]);
+  });
 
   async function take(file) {
     if (file === undefined) return;
@@ -43,7 +62,14 @@ export function newcomerView() {
       const looked = await post("/v1/landmarks", { picture: base64 }, LONG_MS);
       found = looked.found;
       editor = await landmarkEditor(picture.url, looked.points, looked.names ?? []);
-      holder.replaceChildren(h("p", { class: `note ${found ? "good" : "warn"}`, role: "status" }, t(found ? "newcomer.found" : "newcomer.not_found")), editor.element);
+      holder.replaceChildren(
+        h(
+          "p",
+          { class: `note ${found ? "good" : "warn"}`, role: "status" },
+          t(found ? "newcomer.found" : "newcomer.not_found"),
+        ),
+        editor.element,
+      );
       show(holder, true);
       show(details, true);
       if (name.value === "") name.value = suggested(file.name);
@@ -58,8 +84,20 @@ export function newcomerView() {
   }
 
   const holder = h("div", { class: "landmark-holder", hidden: true });
-  const name = h("input", { type: "text", required: true, maxlength: 60, pattern: NAME, spellcheck: "false", autocapitalize: "none" });
-  const kind = h("select", { required: true }, h("option", { value: "" }, t("newcomer.choose")), CONSENTS.map((one) => h("option", { value: one }, t(`consent.${one}`))));
+  const name = h("input", {
+    type: "text",
+    required: true,
+    maxlength: 60,
+    pattern: NAME,
+    spellcheck: "false",
+    autocapitalize: "none",
+  });
+  const kind = h(
+    "select",
+    { required: true },
+    h("option", { value: "" }, t("newcomer.choose")),
+    CONSENTS.map((one) => h("option", { value: one }, t(`consent.${one}`))),
+  );
   kind.value = "";
   const subject = h("input", { type: "text", required: true, maxlength: 200 });
   const statement = h("textarea", { required: true, rows: 2, maxlength: 500 });
@@ -69,7 +107,11 @@ export function newcomerView() {
     event.preventDefault();
     fail("");
     attempt(async () => {
-      const body = { name: name.value, picture: picture.base64, consent: { kind: kind.value, subject: subject.value, statement: statement.value } };
+      const body = {
+        name: name.value,
+        picture: picture.base64,
+        consent: { kind: kind.value, subject: subject.value, statement: statement.value },
+      };
       if (editor.moved() || !found) body.landmarks = editor.points();
       try {
         const made = await post("/v1/personas", body, LONG_MS);
@@ -97,7 +139,20 @@ export function newcomerView() {
     ),
     h("div", { class: "row end" }, make),
   );
-  const element = h("div", { class: "grid" }, card(t("newcomer.title"), { name: "newcomer", wide: true }, h("p", { class: "hint" }, t("newcomer.what")), chooser, drop, problem, holder, details));
+  const element = h(
+    "div",
+    { class: "grid" },
+    card(
+      t("newcomer.title"),
+      { name: "newcomer", wide: true },
+      h("p", { class: "hint" }, t("newcomer.what")),
+      chooser,
+      drop,
+      problem,
+      holder,
+      details,
+    ),
+  );
   return {
     element,
     leave() {
@@ -118,5 +173,11 @@ function encoded(file) {
 
 /** A name that is allowed, from a file's. */
 function suggested(file) {
-  return file.replace(/\.[^.]*$/, "").toLowerCase().normalize("NFC").replace(/[^\p{L}\p{N}\p{M}_]+/gu, "-").slice(0, 60).replace(/^[-_]+|[-_]+$/g, "");
+  return file
+    .replace(/\.[^.]*$/, "")
+    .toLowerCase()
+    .normalize("NFC")
+    .replace(/[^\p{L}\p{N}\p{M}_]+/gu, "-")
+    .slice(0, 60)
+    .replace(/^[-_]+|[-_]+$/g, "");
 }

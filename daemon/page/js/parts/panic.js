@@ -15,7 +15,13 @@ export function panicButton() {
   const label = h("span", { class: "panic-text" });
   const hint = h("span", { class: "panic-hint" }, h("kbd", {}, "Esc"), " ", t("panic.hold"));
   const sign = h("span", { class: "panic-sign" }, icon("panic"));
-  const control = h("button", { type: "button", class: "panic", on: { click: () => act(status.value?.panic !== true) } }, sign, h("span", { class: "panic-words" }, label, hint), h("span", { class: "panic-fill", "aria-hidden": "true" }));
+  const control = h(
+    "button",
+    { type: "button", class: "panic", on: { click: () => act(status.value?.panic !== true) } },
+    sign,
+    h("span", { class: "panic-words" }, label, hint),
+    h("span", { class: "panic-fill", "aria-hidden": "true" }),
+  );
   const act = (on) => attempt(() => post("/v1/panic", { on }, 3000), control);
   status.watch((now, before) => {
     const on = now?.panic === true;
@@ -32,18 +38,26 @@ export function panicButton() {
     timer = null;
     set(control, "data-held", null);
   };
-  addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.repeat || timer !== null || link.value === "out") return;
-    if (status.value?.panic === true) return;
-    set(control, "data-held", "yes");
-    timer = setTimeout(() => {
-      release();
-      act(true);
-    }, HOLD_MS);
-  }, true);
-  addEventListener("keyup", (event) => {
-    if (event.key === "Escape") release();
-  }, true);
+  addEventListener(
+    "keydown",
+    (event) => {
+      if (event.key !== "Escape" || event.repeat || timer !== null || link.value === "out") return;
+      if (status.value?.panic === true) return;
+      set(control, "data-held", "yes");
+      timer = setTimeout(() => {
+        release();
+        act(true);
+      }, HOLD_MS);
+    },
+    true,
+  );
+  addEventListener(
+    "keyup",
+    (event) => {
+      if (event.key === "Escape") release();
+    },
+    true,
+  );
   addEventListener("blur", release);
   return control;
 }

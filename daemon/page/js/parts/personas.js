@@ -55,10 +55,24 @@ export function personasPart() {
 }
 
 function personaCard(name) {
-  const face = h("span", { class: "persona-face" }, h("span", { class: "monogram", "aria-hidden": "true" }, monogram(name)));
+  const face = h(
+    "span",
+    { class: "persona-face" },
+    h("span", { class: "monogram", "aria-hidden": "true" }, monogram(name)),
+  );
   const description = h("span", { class: "persona-what", lang: "en" });
   const marks = h("span", { class: "persona-marks" });
-  const control = h("button", { type: "button", class: "persona", on: { click: () => attempt(() => post("/v1/switch", { persona: name }), control) } }, face, h("span", { class: "persona-words" }, h("span", { class: "persona-name" }, name), description), marks);
+  const control = h(
+    "button",
+    {
+      type: "button",
+      class: "persona",
+      on: { click: () => attempt(() => post("/v1/switch", { persona: name }), control) },
+    },
+    face,
+    h("span", { class: "persona-words" }, h("span", { class: "persona-name" }, name), description),
+    marks,
+  );
   pictureOf(name).then((url) => {
     if (url !== null) face.replaceChildren(h("img", { src: url, alt: "", draggable: "false" }));
   });

@@ -35,10 +35,22 @@ export function plot({ title, unit, digits = 0, good = null, atLeast = false, si
   const area = s("path", { class: "plot-area" });
   const line = s("path", { class: "plot-line" });
   const bound = s("path", { class: "plot-bound" });
-  const drawing = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", class: "plot-drawing" }, bound, area, line);
+  const drawing = s(
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", class: "plot-drawing" },
+    bound,
+    area,
+    line,
+  );
   const now = h("span", { class: "plot-now" });
   const spread = h("span", { class: "plot-spread" });
-  const element = h("div", { class: "plot" }, h("div", { class: "row spread" }, h("span", { class: "plot-title" }, title), now), drawing, spread);
+  const element = h(
+    "div",
+    { class: "plot" },
+    h("div", { class: "row spread" }, h("span", { class: "plot-title" }, title), now),
+    drawing,
+    spread,
+  );
   const written = (value) => (value === null ? "–" : t(unit, { n: number(value, digits) }));
 
   /** Draws numbers or nulls, the newest last, one every `step` s. */
@@ -47,17 +59,36 @@ export function plot({ title, unit, digits = 0, good = null, atLeast = false, si
     const last = sums ? known.reduce((sum, value) => sum + value, 0) : (values.at(-1) ?? null);
     const largest = Math.max(0, ...known.map((value) => (signed ? Math.abs(value) : value)));
     const top = roundUp(Math.max(largest * 1.05, good ?? 0));
-    const y = (value) => (signed ? HEIGHT / 2 - (value / top) * (HEIGHT / 2 - 2) : HEIGHT - 1.5 - (value / top) * (HEIGHT - 4));
+    const y = (value) =>
+      signed ? HEIGHT / 2 - (value / top) * (HEIGHT / 2 - 2) : HEIGHT - 1.5 - (value / top) * (HEIGHT - 4);
     const x = (at) => WIDTH - ((values.length - 1 - at) * WIDTH) / 179;
     set(line, "d", trace(values, x, y));
     set(area, "d", trace(values, x, y, signed ? HEIGHT / 2 : HEIGHT));
-    set(bound, "d", good === null ? null : [good, ...(signed ? [-good] : [])].map((value) => `M0 ${y(value).toFixed(1)}H${WIDTH}`).join(""));
-    const ill = last !== null && good !== null && (atLeast ? last < good : signed ? Math.abs(last) > good : last > good);
+    set(
+      bound,
+      "d",
+      good === null
+        ? null
+        : [good, ...(signed ? [-good] : [])].map((value) => `M0 ${y(value).toFixed(1)}H${WIDTH}`).join(""),
+    );
+    const ill =
+      last !== null && good !== null && (atLeast ? last < good : signed ? Math.abs(last) > good : last > good);
     set(element, "data-tone", last === null ? "off" : ill ? "warn" : "good");
     say(now, written(last));
-    const figures = known.length === 0 ? t("plot.unknown") : t("plot.spread", { low: written(Math.min(...known)), median: written(median(known)), high: written(Math.max(...known)) });
+    const figures =
+      known.length === 0
+        ? t("plot.unknown")
+        : t("plot.spread", {
+            low: written(Math.min(...known)),
+            median: written(median(known)),
+            high: written(Math.max(...known)),
+          });
     say(spread, sums ? t("plot.over", { n: Math.round((values.length * step) / 60) || 1 }) : figures);
-    set(drawing, "aria-label", t("plot.label", { title, now: written(last), figures, n: Math.round((values.length * step) / 60) || 1 }));
+    set(
+      drawing,
+      "aria-label",
+      t("plot.label", { title, now: written(last), figures, n: Math.round((values.length * step) / 60) || 1 }),
+    );
   };
   update([]);
   return { element, update };
@@ -69,13 +100,15 @@ function trace(values, x, y, ground = null) {
   let begun = null;
   values.forEach((value, at) => {
     if (value === null) {
-      if (begun !== null && ground !== null) parts.push(`L${x(at - 1).toFixed(1)} ${ground}L${x(begun).toFixed(1)} ${ground}Z`);
+      if (begun !== null && ground !== null)
+        parts.push(`L${x(at - 1).toFixed(1)} ${ground}L${x(begun).toFixed(1)} ${ground}Z`);
       begun = null;
       return;
     }
     parts.push(`${begun === null ? "M" : "L"}${x(at).toFixed(1)} ${y(value).toFixed(1)}`);
     begun ??= at;
   });
-  if (begun !== null && ground !== null) parts.push(`L${x(values.length - 1).toFixed(1)} ${ground}L${x(begun).toFixed(1)} ${ground}Z`);
+  if (begun !== null && ground !== null)
+    parts.push(`L${x(values.length - 1).toFixed(1)} ${ground}L${x(begun).toFixed(1)} ${ground}Z`);
   return parts.join("");
 }

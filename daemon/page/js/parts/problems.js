@@ -19,7 +19,11 @@ export function problemsPart() {
   const draw = () => {
     const now = status.value;
     const rows = new Map(); // one sentence comes by several ways: the one that knows what to do is shown
-    for (const { text, fix } of [...(now?.hints ?? []), ...(told ?? []), ...(now?.problems ?? []).map((text) => ({ text, fix: null }))]) {
+    for (const { text, fix } of [
+      ...(now?.hints ?? []),
+      ...(told ?? []),
+      ...(now?.problems ?? []).map((text) => ({ text, fix: null })),
+    ]) {
       rows.set(text, rows.get(text) ?? fix ?? null);
     }
     const text = JSON.stringify([...rows]);
@@ -33,14 +37,18 @@ export function problemsPart() {
     if (told !== null && (status.value?.problems ?? []).length === 0) told = null; // what is over is not shown on
     draw();
   });
-  const looking = whileSeen(anchor, () => LOOK_MS, async () => {
-    try {
-      told = (await get("/v1/problems")).problems;
-    } catch {
-      told = null; // the status names them as well
-    }
-    draw();
-  });
+  const looking = whileSeen(
+    anchor,
+    () => LOOK_MS,
+    async () => {
+      try {
+        told = (await get("/v1/problems")).problems;
+      } catch {
+        told = null; // the status names them as well
+      }
+      draw();
+    },
+  );
   return {
     element: anchor,
     leave() {

@@ -10,28 +10,54 @@ import { cameraPreview } from "./camera.js";
 const COUNT = 3;
 
 export function referencePart() {
-  const score = h("div", { class: "gauge", role: "meter", "aria-valuemin": "0", "aria-valuemax": "100", "aria-label": t("reference.quality") }, h("span", { class: "gauge-fill" }));
+  const score = h(
+    "div",
+    {
+      class: "gauge",
+      role: "meter",
+      "aria-valuemin": "0",
+      "aria-valuemax": "100",
+      "aria-label": t("reference.quality"),
+    },
+    h("span", { class: "gauge-fill" }),
+  );
   const figure = h("span", { class: "figure" });
   const advice = h("p", { class: "hint", "aria-live": "polite", lang: "en" });
-  const quality = h("div", { class: "quality" }, h("div", { class: "row spread" }, h("span", {}, t("reference.quality")), figure), score, advice);
+  const quality = h(
+    "div",
+    { class: "quality" },
+    h("div", { class: "row spread" }, h("span", {}, t("reference.quality")), figure),
+    score,
+    advice,
+  );
   const found = h("p", { class: "hint", "aria-live": "polite", hidden: true });
   const count = h("span", { class: "countdown", role: "status" });
 
-  const take = button({ text: t("reference.take"), name: "target", look: "primary", on: () => attempt(async () => {
-    for (let left = COUNT; left > 0; left -= 1) {
-      say(count, t("reference.count", { n: left }));
-      await new Promise((done) => setTimeout(done, 1000));
-      if (!element.isConnected) return;
-    }
-    say(count, t("reference.still"));
-    try {
-      await post("/v1/calibrate", {}, 12000);
-      toasts.tell(t("reference.taken"), "good");
-    } finally {
-      say(count, "");
-    }
-  }, take) });
-  const search = button({ text: t("reference.search"), name: "search", on: () => attempt(() => post("/v1/search"), search) });
+  const take = button({
+    text: t("reference.take"),
+    name: "target",
+    look: "primary",
+    on: () =>
+      attempt(async () => {
+        for (let left = COUNT; left > 0; left -= 1) {
+          say(count, t("reference.count", { n: left }));
+          await new Promise((done) => setTimeout(done, 1000));
+          if (!element.isConnected) return;
+        }
+        say(count, t("reference.still"));
+        try {
+          await post("/v1/calibrate", {}, 12000);
+          toasts.tell(t("reference.taken"), "good");
+        } finally {
+          say(count, "");
+        }
+      }, take),
+  });
+  const search = button({
+    text: t("reference.search"),
+    name: "search",
+    on: () => attempt(() => post("/v1/search"), search),
+  });
   const camera = cameraPreview();
   const element = card(
     t("reference.title"),

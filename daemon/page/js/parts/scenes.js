@@ -13,8 +13,18 @@ export function scenesView() {
   const rows = h("div", { class: "rows" });
   const none = h("p", { class: "empty" }, icon("scenes"), h("span", {}, t("scenes.none")));
   const others = h("ul", { class: "rules" });
-  const othersCard = card(t("scenes.others"), { name: "info", wide: true }, h("p", { class: "hint" }, t("scenes.others_what")), others);
-  const again = button({ label: t("scenes.refresh"), name: "refresh", look: "quiet small", on: () => attempt(look, again) });
+  const othersCard = card(
+    t("scenes.others"),
+    { name: "info", wide: true },
+    h("p", { class: "hint" }, t("scenes.others_what")),
+    others,
+  );
+  const again = button({
+    label: t("scenes.refresh"),
+    name: "refresh",
+    look: "quiet small",
+    on: () => attempt(look, again),
+  });
   let scenes = [];
   let drawn = "";
 
@@ -23,7 +33,9 @@ export function scenesView() {
     draw();
   };
   const draw = () => {
-    const bound = new Map(bindings.value.filter((rule) => scenes.includes(rule.scene)).map((rule) => [rule.scene, rule]));
+    const bound = new Map(
+      bindings.value.filter((rule) => scenes.includes(rule.scene)).map((rule) => [rule.scene, rule]),
+    );
     const names = personas.value.map((one) => one.name);
     const now = JSON.stringify([scenes, names, bindings.value, status.value?.obs?.scene]);
     if (now === drawn) return;
@@ -34,7 +46,17 @@ export function scenesView() {
     show(none, scenes.length === 0);
     const rest = bindings.value.filter((rule) => !bound.has(rule.scene));
     show(othersCard, rest.length > 0);
-    others.replaceChildren(...rest.map((rule) => h("li", {}, h("code", {}, rule.scene), h("span", {}, rule.persona === null ? t("scenes.leave") : rule.persona), h("span", { class: "hint" }, rule.where))));
+    others.replaceChildren(
+      ...rest.map((rule) =>
+        h(
+          "li",
+          {},
+          h("code", {}, rule.scene),
+          h("span", {}, rule.persona === null ? t("scenes.leave") : rule.persona),
+          h("span", { class: "hint" }, rule.where),
+        ),
+      ),
+    );
   };
 
   const row = (scene, rule, names) => {
@@ -48,14 +70,28 @@ export function scenesView() {
       choices.map((name) => h("option", { value: name }, name)),
     );
     choose.value = rule?.persona ?? "";
-    choose.addEventListener("change", () => attempt(async () => {
-      await put("/v1/bindings", { scene, persona: choose.value === "" ? null : choose.value });
-      toasts.tell(choose.value === "" ? t("scenes.unbound", { scene }) : t("scenes.bound", { scene, persona: choose.value }), "good");
-    }, choose).then(() => { drawn = ""; draw(); }));
+    choose.addEventListener("change", () =>
+      attempt(async () => {
+        await put("/v1/bindings", { scene, persona: choose.value === "" ? null : choose.value });
+        toasts.tell(
+          choose.value === "" ? t("scenes.unbound", { scene }) : t("scenes.bound", { scene, persona: choose.value }),
+          "good",
+        );
+      }, choose).then(() => {
+        drawn = "";
+        draw();
+      }),
+    );
     return h(
       "div",
       { class: "scene-row", "data-here": here ? "yes" : null },
-      h("div", { class: "scene-name" }, h("span", {}, scene), here ? h("span", { class: "chip good" }, t("scenes.here")) : null, rule && rule.where !== "bindings.toml" ? h("span", { class: "hint" }, rule.where) : null),
+      h(
+        "div",
+        { class: "scene-name" },
+        h("span", {}, scene),
+        here ? h("span", { class: "chip good" }, t("scenes.here")) : null,
+        rule && rule.where !== "bindings.toml" ? h("span", { class: "hint" }, rule.where) : null,
+      ),
       choose,
     );
   };
@@ -65,7 +101,10 @@ export function scenesView() {
     personas.watch(draw),
     status.watch((now) => {
       const obs = now?.obs ?? {};
-      say(state, obs.connected ? t("scenes.connected", { version: obs.version ?? "" }) : (obs.problem ?? t("scenes.away")));
+      say(
+        state,
+        obs.connected ? t("scenes.connected", { version: obs.version ?? "" }) : (obs.problem ?? t("scenes.away")),
+      );
       set(state, "lang", !obs.connected && obs.problem ? "en" : null);
       draw();
     }),
@@ -74,7 +113,19 @@ export function scenesView() {
   const timer = setInterval(() => {
     if (document.visibilityState === "visible") look().catch(() => {});
   }, LOOK_MS);
-  const element = h("div", { class: "grid" }, card(t("scenes.title"), { name: "scenes", actions: again, wide: true }, state, h("p", { class: "hint" }, t("scenes.what")), rows, none), othersCard);
+  const element = h(
+    "div",
+    { class: "grid" },
+    card(
+      t("scenes.title"),
+      { name: "scenes", actions: again, wide: true },
+      state,
+      h("p", { class: "hint" }, t("scenes.what")),
+      rows,
+      none,
+    ),
+    othersCard,
+  );
   return {
     element,
     ready: first,

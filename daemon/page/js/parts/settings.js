@@ -66,20 +66,36 @@ function filePart() {
     }, save);
   };
   load();
-  return card(t("settings.title"), { name: "settings", wide: true }, place, unavailable, broken, h("form", { class: "schema", on: { submit } }, holder, problem, bar));
+  return card(
+    t("settings.title"),
+    { name: "settings", wide: true },
+    place,
+    unavailable,
+    broken,
+    h("form", { class: "schema", on: { submit } }, holder, problem, bar),
+  );
 }
 
 /** Language, the set-up assistant, the dock, and the way out. */
 function pagePart() {
-  const language = h("select", {}, Object.entries(LANGUAGES).map(([tag, name]) => h("option", { value: tag, lang: tag }, name)));
+  const language = h(
+    "select",
+    {},
+    Object.entries(LANGUAGES).map(([tag, name]) => h("option", { value: tag, lang: tag }, name)),
+  );
   language.value = currentLanguage();
   language.addEventListener("change", () => {
     kept.set("language", language.value);
     location.reload();
   });
-  const leave = button({ text: t("page.sign_out"), name: "exit", on: async () => {
-    if (await confirmed(t("page.sign_out"), t("page.sign_out_what"), t("page.sign_out"))) await attempt(signOut, leave);
-  } });
+  const leave = button({
+    text: t("page.sign_out"),
+    name: "exit",
+    on: async () => {
+      if (await confirmed(t("page.sign_out"), t("page.sign_out_what"), t("page.sign_out")))
+        await attempt(signOut, leave);
+    },
+  });
   return card(
     t("page.title"),
     { name: "globe" },
@@ -96,6 +112,12 @@ export function dockHelp() {
     "div",
     { class: "dock-help" },
     h("h3", { class: "label" }, icon("screen"), h("span", {}, t("dock.title"))),
-    h("ol", { class: "steps" }, h("li", {}, t("dock.step_command"), " ", h("code", {}, "obs-portrait dock")), h("li", {}, t("dock.step_menu")), h("li", {}, t("dock.step_paste"))),
+    h(
+      "ol",
+      { class: "steps" },
+      h("li", {}, t("dock.step_command"), " ", h("code", {}, "obs-portrait dock")),
+      h("li", {}, t("dock.step_menu")),
+      h("li", {}, t("dock.step_paste")),
+    ),
   );
 }

@@ -10,7 +10,15 @@ import { link } from "../state.js";
  * `tell(sentence)` shows why a code was refused, `enter(code)` tries one. `spare`: a code to try once if the session has ended.
  */
 export function signInView(entered) {
-  const code = h("input", { type: "text", autocomplete: "one-time-code", autocapitalize: "characters", spellcheck: "false", placeholder: "XXXX-XXXX-XXXX", maxlength: 80, required: true });
+  const code = h("input", {
+    type: "text",
+    autocomplete: "one-time-code",
+    autocapitalize: "characters",
+    spellcheck: "false",
+    placeholder: "XXXX-XXXX-XXXX",
+    maxlength: 80,
+    required: true,
+  });
   const problem = h("p", { class: "note bad", role: "alert", hidden: true });
   const enter = async (text) => {
     show(problem, false);
@@ -22,7 +30,14 @@ export function signInView(entered) {
   };
   const form = h(
     "form",
-    { on: { submit: (event) => { event.preventDefault(); enter(code.value.replace(/^.*#/, "").trim()); } } },
+    {
+      on: {
+        submit: (event) => {
+          event.preventDefault();
+          enter(code.value.replace(/^.*#/, "").trim());
+        },
+      },
+    },
     field(t("signin.code"), code),
     problem,
     button({ text: t("signin.enter"), look: "primary wide", type: "submit", name: "key" }),
@@ -36,7 +51,12 @@ export function signInView(entered) {
       h("img", { src: "/page/icons/mark.svg", alt: "", class: "mark large" }),
       h("h1", {}, t("signin.title")),
       h("p", {}, t("signin.why")),
-      h("ol", { class: "steps" }, h("li", {}, t("signin.step_type"), " ", h("code", {}, "obs-portrait dock --open")), h("li", {}, t("signin.step_code"))),
+      h(
+        "ol",
+        { class: "steps" },
+        h("li", {}, t("signin.step_type"), " ", h("code", {}, "obs-portrait dock --open")),
+        h("li", {}, t("signin.step_code")),
+      ),
       form,
       h("p", { class: "hint" }, icon("info"), t("signin.kept")),
     ),
@@ -51,7 +71,7 @@ export function signInView(entered) {
     if (now !== "out" || view.spare === null) return;
     const spare = view.spare;
     view.enter = enter;
-  view.spare = null;
+    view.spare = null;
     enter(spare);
   });
   return view;

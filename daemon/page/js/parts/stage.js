@@ -44,13 +44,18 @@ function preview() {
   const image = h("img", { class: "preview-image", alt: "", hidden: true, draggable: "false" });
   const nothing = h("div", { class: "preview-nothing" }, icon("face"), h("p", {}, t("preview.nothing")));
   const paused = { value: false };
-  const pause = button({ label: t("preview.pause"), name: "pause", look: "quiet small over", on: () => {
-    paused.value = !paused.value;
-    const label = t(paused.value ? "preview.resume" : "preview.pause");
-    set(pause, "aria-label", label);
-    set(pause, "title", label);
-    pause.replaceChildren(icon(paused.value ? "play" : "pause"));
-  } });
+  const pause = button({
+    label: t("preview.pause"),
+    name: "pause",
+    look: "quiet small over",
+    on: () => {
+      paused.value = !paused.value;
+      const label = t(paused.value ? "preview.resume" : "preview.pause");
+      set(pause, "aria-label", label);
+      set(pause, "title", label);
+      pause.replaceChildren(icon(paused.value ? "play" : "pause"));
+    },
+  });
   const rate = h("span", { class: "preview-rate", "aria-hidden": "true" });
   const figure = h("figure", { class: "preview" }, image, nothing, rate, pause);
   let pictured = false;
@@ -68,13 +73,15 @@ function preview() {
   show(pause, false);
   status.watch((now, before) => {
     if (now === null) return;
-    if (before && (before.panic !== now.panic || before.state !== now.state || before.persona !== now.persona)) ticking?.soon();
+    if (before && (before.panic !== now.panic || before.state !== now.state || before.persona !== now.persona))
+      ticking?.soon();
     set(image, "alt", t("preview.alt", { persona: now.persona, state: stateText(now) }));
     set(figure, "data-tone", now.panic ? "bad" : stateTone(now));
     say(rate, typeof now.fps === "number" && now.state === "live" ? t("unit.fps", { n: Math.round(now.fps) }) : "");
   });
   let empty = 0; // the daemon encodes nothing before somebody asks, so the first answers are empty
-  const interval = () => (absent ? 10000 : !pictured ? (empty < 8 ? EAGER_MS : IDLE_MS) : calm() ? CALM_MS : PREVIEW_MS);
+  const interval = () =>
+    absent ? 10000 : !pictured ? (empty < 8 ? EAGER_MS : IDLE_MS) : calm() ? CALM_MS : PREVIEW_MS;
   ticking = whileSeen(figure, interval, async () => {
     if (paused.value || status.value === null) return;
     try {
@@ -93,37 +100,66 @@ function preview() {
 /** Face, voice and rest: each is there if the daemon tells of it. */
 function switches() {
   const rows = [
-    ["face_on", "face", "/v1/face", "face", (value) => ({ on: value })],
-    ["voice_on", "voice", "/v1/voice", "voice", (value) => ({ on: value })],
-    ["off", "rest", "/v1/off", "power", (value) => ({ on: value })],
-  ].map(([entry, name, path, sign, body]) => {
+    ["face_on", "face", "/v1/face", "face"],
+    ["voice_on", "voice", "/v1/voice", "voice"],
+    ["off", "rest", "/v1/off", "power"],
+  ].map(([entry, name, path, sign]) => {
     const control = h(
       "button",
-      { type: "button", class: "switch-tile", role: "switch", "aria-checked": "false", title: t(`switch.${name}_what`), on: { click: () => attempt(() => post(path, body(control.getAttribute("aria-checked") !== "true")), control) } },
+      {
+        type: "button",
+        class: "switch-tile",
+        role: "switch",
+        "aria-checked": "false",
+        title: t(`switch.${name}_what`),
+        on: {
+          click: () => attempt(() => post(path, { on: control.getAttribute("aria-checked") !== "true" }), control),
+        },
+      },
       icon(sign),
       h("span", {}, t(`switch.${name}`)),
     );
     return { entry, control };
   });
-  const group = h("div", { class: "switches", role: "group", "aria-label": t("switch.label") }, rows.map((row) => row.control));
+  const group = h(
+    "div",
+    { class: "switches", role: "group", "aria-label": t("switch.label") },
+    rows.map((row) => row.control),
+  );
   status.watch((now) => {
     for (const { entry, control } of rows) {
       const known = typeof now?.[entry] === "boolean";
       show(control, known);
       if (known) set(control, "aria-checked", String(now[entry]));
     }
-    show(group, rows.some((row) => !row.control.hidden));
+    show(
+      group,
+      rows.some((row) => !row.control.hidden),
+    );
   });
   return group;
 }
 
 /** What is pressed often: a clip of the last seconds, and a new reference frame. */
 function quick() {
-  const clip = button({ text: t("quick.clip"), name: "clips", look: "small", on: () => attempt(async () => {
-    const made = await post("/v1/clip", { action: "save" }, 32000);
-    toasts.tell(made.message ?? t("clips.saved"), "good", Boolean(made.message));
-  }, clip) });
-  const reference = h("a", { class: "button small", href: "#/live" }, icon("target"), h("span", {}, t("quick.reference")));
-  reference.addEventListener("click", () => setTimeout(() => document.getElementById("reference")?.scrollIntoView({ block: "start" }), 60));
+  const clip = button({
+    text: t("quick.clip"),
+    name: "clips",
+    look: "small",
+    on: () =>
+      attempt(async () => {
+        const made = await post("/v1/clip", { action: "save" }, 32000);
+        toasts.tell(made.message ?? t("clips.saved"), "good", Boolean(made.message));
+      }, clip),
+  });
+  const reference = h(
+    "a",
+    { class: "button small", href: "#/live" },
+    icon("target"),
+    h("span", {}, t("quick.reference")),
+  );
+  reference.addEventListener("click", () =>
+    setTimeout(() => document.getElementById("reference")?.scrollIntoView({ block: "start" }), 60),
+  );
   return h("div", { class: "quick" }, clip, reference);
 }

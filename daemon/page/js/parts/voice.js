@@ -22,7 +22,13 @@ export function voicePart() {
   const strip = h("div", { class: "pitch", "aria-hidden": "true" }, h("span", { class: "pitch-scale" }), from, to);
   const pitch = h("p", { class: "figure" });
   const late = h("p", { class: "hint" });
-  const meters = h("div", { class: "levels" }, into.element, out.element, h("div", { class: "level" }, h("div", { class: "row spread" }, h("span", {}, t("voice.pitch")), pitch), strip));
+  const meters = h(
+    "div",
+    { class: "levels" },
+    into.element,
+    out.element,
+    h("div", { class: "level" }, h("div", { class: "row spread" }, h("span", {}, t("voice.pitch")), pitch), strip),
+  );
   const none = h("p", { class: "hint" }, t("voice.none"));
   const element = card(t("voice.title"), { name: "voice" }, meters, late, none);
 
@@ -55,7 +61,18 @@ function place(mark, hz) {
 
 function level(label) {
   const fill = h("span", { class: "gauge-fill" });
-  const gauge = h("div", { class: "gauge", role: "meter", "aria-label": label, "aria-valuemin": String(QUIET_DB), "aria-valuemax": "0", "aria-valuenow": String(QUIET_DB) }, fill);
+  const gauge = h(
+    "div",
+    {
+      class: "gauge",
+      role: "meter",
+      "aria-label": label,
+      "aria-valuemin": String(QUIET_DB),
+      "aria-valuemax": "0",
+      "aria-valuenow": String(QUIET_DB),
+    },
+    fill,
+  );
   const figure = h("span", { class: "figure" });
   return {
     element: h("div", { class: "level" }, h("div", { class: "row spread" }, h("span", {}, label), figure), gauge),

@@ -12,7 +12,15 @@ import { dockHelp } from "./settings.js";
 import { voicePart } from "./voice.js";
 
 const STEPS = { welcome, camera, microphone, persona, obs, virtual_mic: virtualMicrophone, dock };
-const SIGNS = { welcome: "wand", camera: "camera", microphone: "voice", persona: "face", obs: "plug", virtual_mic: "speaker", dock: "screen" };
+const SIGNS = {
+  welcome: "wand",
+  camera: "camera",
+  microphone: "voice",
+  persona: "face",
+  obs: "plug",
+  virtual_mic: "speaker",
+  dock: "screen",
+};
 
 /** Whether this browser has been through it. */
 export const wizardDone = () => kept.get("set-up") === "done";
@@ -22,13 +30,21 @@ export function openWizard() {
   const names = Object.keys(STEPS);
   let at = 0;
   let leave = () => {};
-  const marks = h("ol", { class: "wizard-marks", "aria-hidden": "true" }, names.map(() => h("li", {})));
+  const marks = h(
+    "ol",
+    { class: "wizard-marks", "aria-hidden": "true" },
+    names.map(() => h("li", {})),
+  );
   const where = h("p", { class: "hint", role: "status" });
   const title = h("h3", { tabindex: "-1" });
   const sign = h("span", { class: "wizard-sign" });
   const body = h("div", { class: "wizard-body" });
   const back = button({ text: t("wizard.back"), name: "previous", on: () => go(at - 1) });
-  const next = button({ text: t("wizard.next"), look: "primary", on: () => (at === names.length - 1 ? finish() : go(at + 1)) });
+  const next = button({
+    text: t("wizard.next"),
+    look: "primary",
+    on: () => (at === names.length - 1 ? finish() : go(at + 1)),
+  });
 
   function go(to, first = false) {
     leave();
@@ -40,7 +56,9 @@ export function openWizard() {
     say(title, t(`wizard.${name}`));
     body.replaceChildren(h("p", {}, t(`wizard.${name}_what`)), made.element);
     say(where, t("wizard.where", { n: at + 1, of: names.length }));
-    [...marks.children].forEach((mark, index) => set(mark, "data-state", index < at ? "done" : index === at ? "now" : null));
+    [...marks.children].forEach((mark, index) =>
+      set(mark, "data-state", index < at ? "done" : index === at ? "now" : null),
+    );
     show(back, at > 0);
     say(next.firstElementChild, t(at === names.length - 1 ? "wizard.finish" : "wizard.next"));
     if (!first) title.focus();
@@ -49,25 +67,57 @@ export function openWizard() {
     kept.set("set-up", "done");
     close();
   }
-  const content = h("div", { class: "wizard" }, marks, where, h("div", { class: "wizard-title" }, sign, title), body, h("div", { class: "row spread wizard-foot" }, back, next));
+  const content = h(
+    "div",
+    { class: "wizard" },
+    marks,
+    where,
+    h("div", { class: "wizard-title" }, sign, title),
+    body,
+    h("div", { class: "row spread wizard-foot" }, back, next),
+  );
   go(0, true);
-  const { close } = openDialog(t("wizard.title"), content, { look: "wizard-dialog", closed: () => { kept.set("set-up", "done"); leave(); } });
+  const { close } = openDialog(t("wizard.title"), content, {
+    look: "wizard-dialog",
+    closed: () => {
+      kept.set("set-up", "done");
+      leave();
+    },
+  });
 }
 
 function welcome() {
-  return { element: h("ul", { class: "promises" }, ["closed", "local", "panic"].map((one) => h("li", {}, icon("check"), h("span", {}, t(`wizard.promise_${one}`))))) };
+  return {
+    element: h(
+      "ul",
+      { class: "promises" },
+      ["closed", "local", "panic"].map((one) => h("li", {}, icon("check"), h("span", {}, t(`wizard.promise_${one}`)))),
+    ),
+  };
 }
 
 function camera() {
   const devices = deviceFields(["camera"], { outputs: false });
   const seen = cameraPreview();
-  return { element: h("div", {}, devices.element, seen.element, h("div", { class: "row" }, seen.button)), leave: () => { devices.leave(); seen.leave(); } };
+  return {
+    element: h("div", {}, devices.element, seen.element, h("div", { class: "row" }, seen.button)),
+    leave: () => {
+      devices.leave();
+      seen.leave();
+    },
+  };
 }
 
 function microphone() {
   const devices = deviceFields(["microphone"], { outputs: false });
   const levels = voicePart();
-  return { element: h("div", {}, devices.element, levels.element), leave: () => { devices.leave(); levels.leave(); } };
+  return {
+    element: h("div", {}, devices.element, levels.element),
+    leave: () => {
+      devices.leave();
+      levels.leave();
+    },
+  };
 }
 
 function persona() {
@@ -79,11 +129,20 @@ function obs() {
   const line = h("p", { class: "note" });
   const leave = status.watch((now) => {
     const link = now?.obs ?? {};
-    say(line, link.connected ? t("wizard.obs_there", { version: link.version ?? "" }) : (link.problem ?? t("wizard.obs_away")));
+    say(
+      line,
+      link.connected ? t("wizard.obs_there", { version: link.version ?? "" }) : (link.problem ?? t("wizard.obs_away")),
+    );
     set(line, "class", `note ${link.connected ? "good" : "warn"}`);
     set(line, "lang", !link.connected && link.problem ? "en" : null);
   });
-  const steps = h("ol", { class: "steps" }, h("li", {}, t("wizard.obs_socket")), h("li", {}, t("wizard.obs_setup"), " ", h("code", {}, "obs-portrait obs setup")), h("li", {}, t("wizard.obs_scenes")));
+  const steps = h(
+    "ol",
+    { class: "steps" },
+    h("li", {}, t("wizard.obs_socket")),
+    h("li", {}, t("wizard.obs_setup"), " ", h("code", {}, "obs-portrait obs setup")),
+    h("li", {}, t("wizard.obs_scenes")),
+  );
   return { element: h("div", {}, line, steps), leave };
 }
 
