@@ -28,6 +28,7 @@ _PREVIEWS: Final = 40
 _ClipId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{20}$")]
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 _Coordinate = Annotated[float, Field(ge=0.0, le=20_000.0, allow_inf_nan=False)]
+_Point = Annotated[list[_Coordinate], Field(min_length=2, max_length=2)]
 _Seconds = Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)]
 _Spec = Annotated[str, Field(min_length=1, max_length=500)]
 _Picture = Annotated[
@@ -63,9 +64,7 @@ class _Newcomer(_Body):
     name: _Name
     picture: _Picture
     consent: _Agreed
-    landmarks: list[tuple[_Coordinate, _Coordinate]] | None = Field(
-        default=None, min_length=_POINTS, max_length=_POINTS
-    )
+    landmarks: list[_Point] | None = Field(default=None, min_length=_POINTS, max_length=_POINTS)
 
 
 class _Trim(_Body):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
+from pydantic import Field
 from typing_extensions import TypedDict  # as in `stage`
 
 __all__ = ["Clip", "Consent", "Device", "DeviceKind", "Devices", "Look", "Newcomer", "Points", "Rooms", "Trimmed"]
 
 DeviceKind = Literal["camera", "microphone", "speaker"]
-Points = list[tuple[float, float]]
-"""(x, y) in pixels of a picture, x right and y down, from its upper left corner."""
+Point = Annotated[list[float], Field(min_length=2, max_length=2)]
+Points = list[Point]
+"""[x, y] in pixels of a picture, x right and y down, from its upper left corner."""
 
 
 class Clip(TypedDict):

@@ -28,13 +28,13 @@ class NewcomerRoom:
         """See `Rooms`."""
         _check(picture)
         found = self._errands.do("look", content=picture, timeout=_LOOK_S).told
-        return {"points": _points(found["points"]), "names": list(found["names"]), "found": bool(found["found"])}
+        return {"points": list(found["points"]), "names": list(found["names"]), "found": bool(found["found"])}
 
     def make(self, name: str, picture: bytes, consent: Consent, landmarks: Points | None) -> Newcomer:
         """See `Rooms`."""
         _check(picture)
         _check_new(name)
-        asked = {"landmarks": [list(point) for point in landmarks] if landmarks is not None else None}
+        asked = {"landmarks": landmarks}
         done = self._errands.do("portrait", asked, picture, timeout=_LOOK_S)
         size = int(done.told["picture"])
         with tempfile.TemporaryDirectory(prefix="obs-portrait-") as folder:
@@ -50,7 +50,7 @@ class NewcomerRoom:
                 statement=consent["statement"],
                 sidecar=sidecar if sidecar.exists() else None,
             )
-        return {"persona": made.name, "landmarks": _points(done.told["landmarks"]), "found": bool(done.told["found"])}
+        return {"persona": made.name, "landmarks": list(done.told["landmarks"]), "found": bool(done.told["found"])}
 
 
 def _check(picture: bytes) -> None:
@@ -70,7 +70,3 @@ def _check_new(name: str) -> None:
         raise ControlError(f"The name {name!r} cannot be used: {error}.", 422) from error
     if any(listing.name.casefold() == name.casefold() for listing in store.list_profiles()):
         raise ProfileError(f"There is a persona '{name}' already; choose another name.")
-
-
-def _points(rows: list[list[float]]) -> Points:
-    return [(x, y) for x, y in rows]

@@ -26,7 +26,7 @@ def jpeg(colour: tuple[int, int, int] = (40, 90, 200), size: tuple[int, int] = (
 
 def points() -> Points:
     """478 in a raster of 100 x 100 pixels."""
-    return [(float(2 + number % 22 * 4), float(2 + number // 22 * 4)) for number in range(478)]
+    return [[float(2 + number % 22 * 4), float(2 + number // 22 * 4)] for number in range(478)]
 
 
 class RoomsStandIn:

@@ -270,7 +270,7 @@ def test_many_pictures_at_once_are_taken_one_after_the_other(knock: Knock, stage
 
 
 def test_a_persona_is_asked_for_with_everything(knock: Knock, stage: StageStandIn) -> None:
-    wanted = [[x, y] for x, y in points()]
+    wanted = points()
     body = {"name": "Kater 🐱", "picture": encoded(jpeg()), "consent": CONSENT, "landmarks": wanted}
     answer = knock("POST", "/v1/personas", body)
     assert answer.status == 200

@@ -57,7 +57,7 @@ def test_a_persona_is_made_from_a_face_that_is_found(room: NewcomerRoom, config:
 
 
 def test_points_set_by_hand_are_what_it_plays_with(room: NewcomerRoom, config: Path) -> None:
-    points: Points = [(x + 7.0, y - 5.0) for x, y in room.look(portrait("robot"))["points"]]
+    points: Points = [[x + 7.0, y - 5.0] for x, y in room.look(portrait("robot"))["points"]]
     made = room.make("tin", portrait("robot"), CONSENT, points)
     assert not made["found"]
     seen = load_portrait(store.load("tin").portrait_path)
