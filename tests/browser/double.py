@@ -211,7 +211,7 @@ class PageRooms:
         self._note("landmarks", size)
         with np.load(PROFILES / "nova" / "landmarks.npz") as kept:
             points = kept["landmarks"][:, :2] * (np.array(size) / kept["size"])
-        places = [(round(float(x), 1), round(float(y), 1)) for x, y in points]
+        places = [[round(float(x), 1), round(float(y), 1)] for x, y in points]
         return {"points": places, "names": [""] * len(places), "found": self.found}
 
     def make(self, name: str, picture: bytes, consent: Consent, landmarks: Points | None) -> Newcomer:

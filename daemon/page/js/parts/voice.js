@@ -35,7 +35,7 @@ export function voicePart() {
   const leave = status.watch((now) => {
     const voice = now?.voice ?? null;
     show(meters, voice !== null);
-    show(none, voice === null);
+    show(none, voice === null && (now?.latency?.voice_ms ?? null) === null);
     if (now !== null) say(late, counted("voice.late", now.late_blocks ?? 0));
     show(late, now !== null && now.latency?.voice_ms != null);
     if (voice === null) return;
