@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from PIL import Image
 
 from obs_portrait.errors import LeakError
 from obs_portrait.face.handmade import lay_face
-from obs_portrait.face.types import Observation
+from obs_portrait.face.types import Canvas, Observation
 from obs_portrait.media.types import CameraFrame, Origin, PersonaFrame
+from obs_portrait.pipeline.guard import Look, VideoGuard
 from obs_portrait.pipeline.leak import PictureMark
 from obs_portrait.pipeline.live import coach
 from obs_portrait.pipeline.live import previews as module
@@ -267,3 +269,31 @@ def test_a_hanging_encoder_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> N
     go.set()
     previews.stop()
     assert not mails.camera.holds
+
+
+def test_at_most_ten_a_second_are_handed_over_and_none_that_nobody_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1_000 * _S]
+    monkeypatch.setattr(module, "now_ns", lambda: now[0])
+    handed: list[int] = []
+    monkeypatch.setattr(Previews, "_wake", lambda self: handed.append(now[0]))
+    mails = Mails()
+    previews = Previews(mails)
+    card = VideoGuard(Look("red", None), Canvas(96, 96)).card(1)
+    camera = CameraFrame(doubles.camera_picture(96, 128), 1, 0)
+
+    def play(seconds: int) -> int:
+        """So many seconds at 60 frames a second; how many were handed over."""
+        before = len(handed)
+        for _ in range(60 * seconds):
+            now[0] += _S // 60
+            previews.show(card)
+            previews.look(camera, None)
+        return len(handed) - before
+
+    assert play(3) == 0
+    mails.camera.ask()  # not allowed
+    assert play(3) == 0
+    assert previews._view is None
+    mails.persona.ask()
+    assert 25 <= play(3) <= 30
+    assert min(after - before for before, after in pairwise(handed)) >= _S // 10
