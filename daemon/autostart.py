@@ -100,7 +100,7 @@ def xdg_entry(wanted: Sequence[str]) -> str:
 def _exec_word(word: str) -> str:
     """Two layers of quoting: the word's inside Exec, and the string's of the file, in which a backslash is two."""
     word = word.replace("%", "%%")
-    if not word or _SPECIAL & set(word):
+    if not word or _SPECIAL & set(word) or any(letter.isspace() for letter in word):
         for letter in ("\\", '"', "`", "$"):
             word = word.replace(letter, f"\\{letter}")
         word = f'"{word}"'
