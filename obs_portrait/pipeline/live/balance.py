@@ -7,7 +7,6 @@ from collections.abc import Callable
 from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live.align import Aligner
 from obs_portrait.pipeline.live.board import Board
-from obs_portrait.pipeline.live.options import CONTROL_CELLS
 
 __all__ = ["Balance"]
 
@@ -15,14 +14,19 @@ _EVERY_NS = 100_000_000
 
 
 class Balance:
-    """video, audio: give the status boards of both processes as they are now (audio None: nothing to align)."""
+    """video_control, audio_control: boards of `CONTROL_CELLS` that are written here, read by the video process each
+    tick and by the audio process each block. video, audio: give the status boards of both processes as they are now
+    (audio None: nothing to align)."""
 
-    def __init__(self, video: Callable[[], Board], audio: Callable[[], Board] | None) -> None:
+    def __init__(
+        self,
+        video_control: Board,
+        audio_control: Board,
+        video: Callable[[], Board],
+        audio: Callable[[], Board] | None,
+    ) -> None:
         self._video, self._audio = video, audio
-        self.video_control = Board(*CONTROL_CELLS)
-        """Written here, read by the video process each tick."""
-        self.audio_control = Board(*CONTROL_CELLS)
-        """Written here, read by the audio process each block."""
+        self.video_control, self.audio_control = video_control, audio_control
         self.controls = (self.video_control, self.audio_control)
         self._aligner = Aligner()
         self._done_ns = 0

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import multiprocessing
 import queue
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,15 +14,13 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from obs_portrait.errors import PipelineError, PortraitError
-from obs_portrait.face.types import Observation
 from obs_portrait.media.sinks.obs_stream import parse_spec
 from obs_portrait.media.sinks.obs_stream.voice import VoiceRing
 from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live import audio_process, card_process, recording, video_process
 from obs_portrait.pipeline.live.balance import Balance
 from obs_portrait.pipeline.live.board import Board
-from obs_portrait.pipeline.live.cast import Cast, is_light, load
-from obs_portrait.pipeline.live.child import Body
+from obs_portrait.pipeline.live.cast import Cast, load
 from obs_portrait.pipeline.live.cover import Cover
 from obs_portrait.pipeline.live.devices import is_device, is_speaker
 from obs_portrait.pipeline.live.kept import Kept
@@ -45,18 +42,11 @@ from obs_portrait.pipeline.live.messages import (
     Switched,
     Use,
 )
-from obs_portrait.pipeline.live.options import (
-    AUDIO_CELLS,
-    VIDEO_CELLS,
-    AudioPlan,
-    LiveOptions,
-    VideoPlan,
-    Voice,
-)
+from obs_portrait.pipeline.live.options import AUDIO_CELLS, VIDEO_CELLS, LiveOptions
 from obs_portrait.pipeline.live.picture_mail import Mails
+from obs_portrait.pipeline.live.plans import Plans
 from obs_portrait.pipeline.live.status import LiveReport, LiveStatus, figures_of, status_of
 from obs_portrait.pipeline.live.supervisor import Keeper, Phase
-from obs_portrait.pipeline.live.understudy import Understudy
 
 __all__ = ["LiveSession"]
 
@@ -90,24 +80,29 @@ class LiveSession:
         """Small pictures of the persona and, while that is allowed, of the camera; made only for who asks."""
         self._cast = Cast(options.personas, paths, self._send, self._hide)
         self._on_notice = on_notice or (lambda notice: None)
+        ports = [port for spec in options.sinks if isinstance(spec, str) and (port := parse_spec(spec)) is not None]
+        self.stream_port: int | None = ports[0] if ports else None
+        """Where the stream to OBS is served, if it is one of the sinks."""
         self._recorder = recording.Recorder(options.record, options.force) if options.record is not None else None
+        self._plans = Plans(
+            lambda: self.options, self._cast, recorder=self._recorder, previews=self.previews,
+            voice=VoiceRing() if options.audio is not None and ports else None, rests=lambda: self.cover.rests,
+        )  # fmt: skip
         self._video = Keeper(
-            "video", video_process.body, self._video_plan, Board(*VIDEO_CELLS), hung_s=options.hung_s,
-            understudy=self._understudy("video", video_process.body, VIDEO_CELLS),
+            "video", video_process.body, self._plans.video, Board(*VIDEO_CELLS), hung_s=options.hung_s,
+            understudy=self._plans.understudy("video", video_process.body, VIDEO_CELLS),
         )  # fmt: skip
         self._audio: Keeper | None = None
         if options.audio is not None:
             self._audio = Keeper(
-                "audio", audio_process.body, self._audio_plan, Board(*AUDIO_CELLS), hung_s=options.hung_s,
-                understudy=self._understudy("audio", audio_process.body, AUDIO_CELLS),
+                "audio", audio_process.body, self._plans.audio, Board(*AUDIO_CELLS), hung_s=options.hung_s,
+                understudy=self._plans.understudy("audio", audio_process.body, AUDIO_CELLS),
             )  # fmt: skip
-        ports = [port for spec in options.sinks if isinstance(spec, str) and (port := parse_spec(spec)) is not None]
-        self.stream_port: int | None = ports[0] if ports else None
-        """Where the stream to OBS is served, if it is one of the sinks."""
-        self._listener: socket.socket | None = None
-        self._voice = VoiceRing() if self._audio is not None and ports else None
         audio = self._audio
-        self._balance = Balance(lambda: self._video.board, None if audio is None else lambda: audio.board)
+        self._balance = Balance(
+            self._plans.video_control, self._plans.audio_control,
+            lambda: self._video.board, None if audio is None else lambda: audio.board,
+        )  # fmt: skip
         self.cover = Cover(
             self._cast,
             *self._balance.controls,
@@ -126,14 +121,12 @@ class LiveSession:
         self._problems: dict[str, str] = {}
         self._notices: list[str] = []
         self._kept = Kept(options.calibrations) if options.calibrations is not None else None
-        self._neutral: Observation | None = None
         if self._kept is not None:
-            self._neutral = self._kept.find(str(options.source), self._cast.stage)
+            self._plans.neutral = self._kept.find(str(options.source), self._cast.stage)
         self._reference: tuple[float, float] | None = None
         self._quality: tuple[int, float, str | None] | None = None  # (when it was told, score, advice)
         self._epoch = 0
         self._speaker: Any = None  # what was chosen as such while the show is on
-        self._first = {"video": True, "audio": True}
         self._stop_asked = False
         self._asked: tuple[int, str] | None = None  # a switch that the supervisor's thread has not yet seen
         self._done = False
@@ -166,7 +159,7 @@ class LiveSession:
         if self.stream_port is not None:
             from obs_portrait.media.sinks.obs_stream.server import listen
 
-            self._listener = listen(self.stream_port)
+            self._plans.listener = listen(self.stream_port)
         self._thread.start()
         wanted = {keeper.name for keeper in self._keepers()}
         with self._changed:
@@ -340,9 +333,9 @@ class LiveSession:
             self._stop_asked = True
             self._order(lambda: None)
             self._thread.join()
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        if self._plans.listener is not None:
+            self._plans.listener.close()
+            self._plans.listener = None
         if self._report is None:
             self._report = self._make_report()
         return self._report
@@ -431,7 +424,7 @@ class LiveSession:
                 case Ready():
                     self._on_air.add(keeper.name)
                     self._cast.on_air(keeper.name)
-                    self._first[keeper.name], keeper.proven = False, True
+                    self._plans.first[keeper.name], keeper.proven = False, True
                     if keeper.restarts:
                         self._tell(Notice(keeper.name, f"The {keeper.name} process is back.", problem=False))
                 case Prepared(name, problem):
@@ -449,7 +442,7 @@ class LiveSession:
                 case Quality(score, advice):
                     self._quality = (now_ns(), score, advice)
                 case Calibrated(reference):
-                    self._neutral = reference
+                    self._plans.neutral = reference
                     if self._kept is not None:
                         self._kept.keep(str(self.options.source), self._cast.stage, reference)
                 case Request(what, number):
@@ -470,7 +463,7 @@ class LiveSession:
             self._held_back.discard(keeper.name)
             source = self.options.source if keeper is self._video else self.options.audio
             keeper.send(
-                Start(self._epoch, self._cast.stage, self._neutral, source if isinstance(source, str) else None)
+                Start(self._epoch, self._cast.stage, self._plans.neutral, source if isinstance(source, str) else None)
             )
         elif keeper.name not in self._held_back:
             self._held_back.add(keeper.name)
@@ -479,8 +472,8 @@ class LiveSession:
     def _refer(self, persona: str) -> None:
         """Another persona is on stage: it has its own reference, if one was kept."""
         found = self._kept.find(str(self.options.source), persona) if self._kept is not None else None
-        if found is not None and found is not self._neutral:
-            self._neutral = found
+        if found is not None and found is not self._plans.neutral:
+            self._plans.neutral = found
             self._send("video", Refer(found))
 
     def _requested(self, what: str, number: int) -> None:
@@ -525,56 +518,7 @@ class LiveSession:
         if path in self._on_air:
             next(keeper for keeper in self._keepers() if keeper.name == path).send(message)
 
-    # ---- plans, the end ------------------------------------------------------------------------------------------
-
-    def _video_plan(self, personas: tuple[Any, ...] | None = None) -> VideoPlan:
-        """personas: those that an understudy rehearses; None: it is for the one that goes on now."""
-        part = self._recorder.part("video") if self._recorder else None
-        return VideoPlan(
-            replace(self.options, personas=(), audio=None, audio_sinks=()),
-            self._cast.plan("video") if personas is None else personas,
-            self._cast.stage,
-            self._balance.video_control,
-            self._first["video"],
-            part,
-            self._neutral,
-            self._voice,
-            previews=self.previews,
-            listener=self._listener,
-        )
-
-    def _audio_plan(self, personas: tuple[Any, ...] | None = None) -> AudioPlan:
-        part = self._recorder.part("audio") if self._recorder else None
-        voices = self._cast.plan("audio") if personas is None else personas
-        return AudioPlan(
-            replace(self.options, personas=(), source="", sinks=()),
-            tuple(Voice(persona.name, persona.voice) for persona in voices),
-            self._cast.stage,
-            self._balance.audio_control,
-            self._first["audio"],
-            part,
-            self._voice,
-        )
-
-    def _understudy(self, name: str, body: Body, cells: tuple[str, ...]) -> Understudy | None:
-        """A recording's parts are numbered as processes are started, so there it is done without."""
-        if not self.options.understudies or self._recorder is not None:
-            return None
-        make: Callable[[tuple[Any, ...]], Any] = self._video_plan if name == "video" else self._audio_plan
-
-        def plan() -> Any:
-            everybody = tuple(self._cast.personas.values())
-            light = all(is_light(persona) for persona in everybody)
-            return make(everybody) if light and not self.cover.rests else None
-
-        def took(plan: Any) -> None:
-            def same(one: Any) -> bool:
-                now = self._cast.personas.get(one.name)
-                return now is one if name == "video" else now is not None and now.voice is one.voice
-
-            self._cast.took(name, {one.name for one in plan.personas if same(one)}, plan.stage)
-
-        return Understudy(name, body, plan, took, cells)
+    # ---- the end ------------------------------------------------------------------------------------------------
 
     def _shut_down(self) -> None:
         self._last_skew, self._ended_ns = self._balance.skew_ms(), now_ns()
