@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
@@ -32,17 +33,29 @@ _NEIGHBOURS: Final = 9
 _TURNS: Final = 6
 _PATIENCE_S: Final = 10.0
 _START_S: Final = 15.0
+_MOST_UNHEARD: Final = 32 * 1024 * 1024
+"""Bytes of a refused body that are thrown away before the connection is cut: whoever is cut off while they speak does not
+hear the answer."""
 
 
 class _Protocol(H11Protocol):
-    """Closes a connection on which no request begins for 10 to 20 s, however slowly bytes drip in."""
+    """Closes a connection on which no request begins for 10 to 20 s, however slowly bytes drip in, and one that goes on
+    with a body long after it was answered."""
 
+    _unheard = 0
     _last: object = None
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._timer = self.loop.call_later(_PATIENCE_S, self._look)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        answered = self.cycle is not None and self.cycle.response_complete
+        self._unheard = self._unheard + len(data) if answered and self.conn.their_state is h11.SEND_BODY else 0
+        if self._unheard > _MOST_UNHEARD:
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

@@ -1,0 +1,262 @@
+"""Programs that mean harm: of another user on this computer, many requests at once, and bodies that would swell."""
+
+from __future__ import annotations
+
+import gc
+import gzip
+import http.client
+import json
+import logging
+import os
+import pwd
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from daemon.control.limits import Bucket
+from daemon.control.operations import OPERATIONS
+from daemon.control.server import ControlServer
+from daemon.memory import give_back
+from tests.daemon.control.conftest import Knock
+from tests.daemon.control.rooms_stand_in import CLIP
+from tests.daemon.control.stand_in import StageStandIn
+from tests.obs.real_obs import until
+
+_STRANGER = """
+import http.client, json, os, sys
+port, folder = int(sys.argv[1]), sys.argv[2]
+told = {"uid": os.getuid(), "read": [], "statuses": []}
+for name in ("control.json", "pages.json", "daemon.lock"):
+    for how in (os.O_RDONLY, os.O_WRONLY):
+        try:
+            os.close(os.open(os.path.join(folder, name), how))
+            told["read"].append(name)
+        except PermissionError:
+            pass
+for method, path, token in json.loads(sys.argv[3]):
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    link.request(method, path, b"{}", {"Authorization": f"Bearer {token}"} if token else {})
+    told["statuses"].append(link.getresponse().status)
+    link.close()
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """One that every user may look into, unlike pytest's own."""
+    made = Path(tempfile.mkdtemp(prefix="obs-portrait-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be another user: run this test as root"
+)
+def test_another_users_program_reads_no_token_and_is_refused(open_folder: Path, stage: StageStandIn) -> None:
+    nobody = pwd.getpwnam("nobody")
+    asked = [(row.method, row.path, token) for row in OPERATIONS for token in (None, "x" * 43)]
+    with ControlServer(stage, path=open_folder / "control.json") as server:
+        Knock(server.port, json.loads((open_folder / "control.json").read_text("utf-8"))["token"])
+        code = server.sign_in_link().partition("#")[2]
+        assert Knock(server.port, "")("POST", "/v1/session", {"code": code}, authorization=None).status == 200
+        for name in ("control.json", "pages.json"):
+            assert stat.S_IMODE((open_folder / name).stat().st_mode) == 0o600
+        done = subprocess.run(
+            [shutil.which("python3", path="/usr/bin:/bin") or sys.executable, "-I", "-c", _STRANGER,
+             str(server.port), str(open_folder), json.dumps(asked)],
+            user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[], cwd="/", capture_output=True, text=True,
+            timeout=60, check=True,
+        )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert told["uid"] == nobody.pw_uid
+    assert told["read"] == []
+    assert len(told["statuses"]) == len(asked)
+    assert set(told["statuses"]) <= {401, 429}
+    assert stage.asked == []
+
+
+def _variety(token: str, port: int) -> list[tuple[str, str, bytes | None, dict[str, str]]]:
+    """One request of every kind: right ones, wrong ones, and strangers'."""
+    right = {"Authorization": f"Bearer {token}"}
+    said = {**right, "Content-Type": "application/json"}
+    return [
+        ("GET", "/v1/status", None, right),
+        ("GET", "/v1/personas", None, right),
+        ("POST", "/v1/switch", b'{"name": "ink"}', said),
+        ("POST", "/v1/switch", b'{"name": "nobody"}', said),
+        ("PUT", "/v1/settings", b'{"settings": {}}', said),
+        ("GET", "/v1/preview", None, right),
+        ("GET", f"/v1/clips/{CLIP}/video", None, {**right, "Range": "bytes=5-99"}),
+        ("GET", f"/v1/clips/{CLIP}/video", None, {**right, "Range": "bytes=999999-"}),
+        ("GET", "/v1/clips/..%2f..%2fetc%2fpasswd/video", None, right),
+        ("POST", "/v1/switch", b'{"name": ', said),
+        ("POST", "/v1/switch", b"[" * 30_000, said),
+        ("POST", "/v1/switch", b'{"name": "ink"}', right),
+        ("POST", "/v1/landmarks", b'{"picture": "%%%"}', said),
+        ("POST", "/v1/landmarks", b'{"picture": "' + b"A" * 50_000 + b'"}', said),
+        ("DELETE", "/v1/status", None, right),
+        ("GET", "/v1/none", None, right),
+        ("GET", "/page/../../etc/passwd", None, {}),
+        ("GET", "/", None, {}),
+        ("POST", "/v1/session", b'{"code": "AAAA-AAAA-AAAA"}', {"Content-Type": "application/json"}),
+        ("GET", "/v1/status", None, {"Authorization": "Bearer wrong"}),
+        ("GET", "/v1/status", None, {**right, "Origin": "https://example.org"}),
+        ("GET", "/v1/status", None, {**right, "Host": f"example.org:{port}"}),
+    ]
+
+
+def test_10_000_requests_of_every_kind_leave_nothing_behind(
+    knock: Knock, stage: StageStandIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Memory, threads and open files are as before, and panic is answered all the while."""
+    monkeypatch.setattr(Bucket, "take", lambda _: True)  # the worst case: the rates hold nothing back
+    kinds = _variety(knock.token, knock.port)
+    statuses: set[int] = set()
+    faults: list[BaseException] = []
+
+    def flood(count: int, offset: int) -> None:
+        link = http.client.HTTPConnection("127.0.0.1", knock.port, timeout=30)
+        try:
+            for number in range(count):
+                method, path, body, headers = kinds[(number + offset) % len(kinds)]
+                link.request(method, path, body, headers)
+                response = link.getresponse()
+                response.read()
+                statuses.add(response.status)
+        except BaseException as fault:
+            faults.append(fault)
+        finally:
+            link.close()
+
+    def waves(count: int) -> int:
+        threads = [threading.Thread(target=flood, args=(count // 4, 5 * n)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        panics = 0
+        while any(thread.is_alive() for thread in threads):
+            for on in (True, False):
+                assert knock("POST", "/v1/panic", {"on": on}).status == 200
+                panics += 1
+            threads[0].join(0.1)
+        stage.asked.clear()
+        return panics
+
+    me = psutil.Process()
+
+    def files() -> int:
+        return me.num_fds() if hasattr(me, "num_fds") else me.num_handles()
+
+    with caplog.at_level(logging.ERROR):
+        waves(1_000)
+        until(lambda: not _open_links(me, knock.port), 20, "the first connections are closed")
+        gc.collect()
+        give_back()
+        before, memory = files(), me.memory_info().rss
+        assert waves(10_000) > 0
+    assert not faults
+    assert not caplog.records
+    assert statuses >= {200, 206, 401, 403, 404, 405, 415, 416, 422}
+    assert not {status for status in statuses if status >= 500}
+    until(lambda: files() <= before, 20, "no file is left open")
+    pools = Counter(thread.name for thread in threading.enumerate())
+    assert max(pools.values()) <= 5, pools  # as many threads of a kind as there were requests at once
+    gc.collect()
+    give_back()
+    assert me.memory_info().rss - memory < 8_000_000  # 800 bytes a request
+
+
+def _open_links(me: psutil.Process, port: int) -> list[Any]:
+    return [one for one in me.net_connections("tcp") if one.status == "ESTABLISHED" and one.laddr.port == port]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b'{"picture": "' + b"A" * (9 << 20) + b'"}', {}, 413),
+        (gzip.compress(b'{"picture": "' + b"A" * (64 << 20) + b'"}'), {"content_encoding": "gzip"}, 422),
+        (b'{"picture": ' + b"[" * 1_000_000, {}, 422),
+        (b'{"picture": ' + b'{"a":' * 500_000, {}, 422),
+        (b'{"picture": ' + b"9" * 4_000_000 + b"}", {}, 422),
+        (b'{"picture": "\\ud800"}', {}, 422),
+        (b'{"picture": "\xff\xfe"}', {}, 422),
+        (b'{"picture": "QUFB", "picture": 1}', {}, 422),
+        (b"\0" * 1_000_000, {}, 422),
+    ],
+    ids=["large", "gzip", "lists", "objects", "digits", "half a letter", "no UTF-8", "twice", "zeros"],
+)
+def test_bodies_that_would_swell_are_one_sentence(
+    knock: Knock, stage: StageStandIn, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    answer = knock("POST", "/v1/landmarks", body, **headers)
+    assert answer.status == status
+    assert len(answer.body["error"]) < 300
+    assert stage.rooms.asked == []
+
+
+def test_a_body_that_never_ends_is_cut_off(knock: Knock, stage: StageStandIn) -> None:
+    """In chunks, so that nobody was told how long it is."""
+    head = (
+        f"POST /v1/switch HTTP/1.1\r\nHost: 127.0.0.1:{knock.port}\r\nAuthorization: Bearer {knock.token}\r\n"
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    chunk = b"10000\r\n" + b"A" * 0x10000 + b"\r\n"
+    sent = 0
+    with socket.create_connection(("127.0.0.1", knock.port), 10) as link:
+        link.sendall(head.encode())
+        try:
+            while sent < 256 << 20:
+                link.sendall(chunk)
+                sent += len(chunk)
+        except OSError:
+            pass
+    assert sent < 128 << 20  # what lies in the system's buffers was sent too
+    assert stage.asked == []
+    assert knock("GET", "/v1/status").status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/clips/../../../etc/passwd/video",
+        "/v1/clips/..%2F..%2Fetc%2Fpasswd/video",
+        "/v1/clips/%2e%2e/video",
+        f"/v1/clips/{CLIP}%00.mkv/video",
+        f"/v1/clips/{CLIP.upper()}/video",
+        f"/v1/clips/{CLIP}%0a/video",
+        "/v1/clips/%ff%fe/thumbnail",
+        "/v1/personas/..%2f..%2fada/picture",
+        "/v1/personas/%2e%2e/picture",
+        "/v1/personas/" + "a" * 61 + "/picture",
+    ],
+)
+def test_an_id_is_no_path(knock: Knock, stage: StageStandIn, path: str) -> None:
+    assert knock("GET", path).status == 404
+    assert stage.rooms.asked == []
+
+
+@pytest.mark.parametrize(
+    "target", [b"/\xff", b"//evil/v1/status", b"http://example.org/v1/status", b"*", b"/v1/%", b"/v1/status?\xff"]
+)
+def test_a_strange_target_is_answered_and_logs_nothing(
+    knock: Knock, caplog: pytest.LogCaptureFixture, target: bytes
+) -> None:
+    with caplog.at_level(logging.ERROR), socket.create_connection(("127.0.0.1", knock.port), 10) as link:
+        link.sendall(
+            b"GET " + target + f" HTTP/1.1\r\nHost: 127.0.0.1:{knock.port}\r\nConnection: close\r\n\r\n".encode()
+        )
+        answer = link.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert not caplog.records
