@@ -15,6 +15,7 @@ def probe() -> Iterator[Row]:
     yield _tray()
     yield from _hotkeys()
     yield _notices()
+    yield _microphone()
     yield _autostart()
 
 
@@ -57,6 +58,13 @@ def _notices() -> Row:
 
     why = notices_available()
     return Row("desktop", "notices", "warn" if why else "ok", why or "the desktop shows them")
+
+
+def _microphone() -> Row:
+    from obs_portrait.media.sinks.virtualmic import virtual_mic_problem
+
+    what, todo = _split(virtual_mic_problem() or "can be had: --audio-sink virtualmic")
+    return Row("desktop", "virtual mic", "ok" if what.startswith("can be had") else "warn", what, todo)
 
 
 def _autostart() -> Row:

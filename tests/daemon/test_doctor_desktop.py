@@ -22,9 +22,11 @@ def test_without_a_desktop_every_row_says_so_and_nothing_is_missing(
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("PULSE_SERVER", f"unix:{tmp_path}/none")
     found = rows()
     assert {name: row.status for name, row in found.items()} == {
-        "tray": "warn", "hotkeys": "warn", "keys": "ok", "notices": "warn", "start at login": "ok",
+        "tray": "warn", "hotkeys": "warn", "keys": "ok", "notices": "warn", "virtual mic": "warn",
+        "start at login": "ok",
     }  # fmt: skip
     assert "obs-portrait dock" in found["tray"].detail
     assert "ctrl+alt+p: panic" in found["keys"].detail

@@ -33,7 +33,8 @@ def open_video(spec: str) -> VideoSink:
 
 
 def open_audio(spec: str) -> AudioSink:
-    """The live sound sink that `spec` names, not yet opened: "speaker", "speaker:NAME", "null"."""
+    """The live sound sink that `spec` names, not yet opened: "virtualmic", "virtualmic:TITLE", "speaker",
+    "speaker:NAME", "null"."""
     kind, _, rest = spec.partition(":")
     if kind == "null":
         from obs_portrait.media.sinks.null import NullAudioSink
@@ -43,4 +44,8 @@ def open_audio(spec: str) -> AudioSink:
         from obs_portrait.media.sinks.speaker import SpeakerSink
 
         return SpeakerSink(rest or None)
-    raise MediaError(f"'{spec}' is no sound sink; use speaker, null or a file name.")
+    if kind == "virtualmic":
+        from obs_portrait.media.sinks.virtualmic import VirtualMicSink
+
+        return VirtualMicSink(rest or None)
+    raise MediaError(f"'{spec}' is no sound sink; use virtualmic, speaker, null or a file name.")

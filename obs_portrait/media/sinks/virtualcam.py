@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from obs_portrait.errors import MediaError
+from obs_portrait.media.sinks import loopback
 from obs_portrait.media.sinks.base import VideoSink
 from obs_portrait.media.types import PersonaFrame
 
@@ -33,16 +34,42 @@ class VirtualCameraSink(VideoSink):
             import pyvirtualcam
         except ImportError as error:
             raise MediaError(f"The virtual camera cannot be used: {error}. Reinstall pyvirtualcam.") from error
+        self._check_size(width, height)
+        for device in [self._device] if self._device else loopback.loopbacks():
+            loopback.rearm(device)
         try:
             self._camera = pyvirtualcam.Camera(
                 width, height, float(rate), fmt=pyvirtualcam.PixelFormat.RGB, device=self._device
             )
         except (RuntimeError, ValueError, OSError) as error:
-            reason = " ".join(str(error).split())
-            hint = _HELP.get(sys.platform, "install OBS Studio")
-            raise MediaError(f"There is no virtual camera to write to ({reason}); {hint}.") from error
+            raise MediaError(self._refusal(error)) from error
         self.name = f"virtual camera {self._camera.device}"
         self._size = (height, width)
+
+    @staticmethod
+    def _check_size(width: int, height: int) -> None:
+        if width % 2 or height % 2:
+            raise MediaError(
+                f"The virtual camera cannot carry {width}x{height}; choose a picture whose width and height are even."
+            )
+        largest = loopback.largest()
+        if largest is not None and (width > largest[0] or height > largest[1]):
+            raise MediaError(
+                f"The virtual camera cannot carry {width}x{height}; v4l2loopback takes {largest[0]}x{largest[1]} at most."
+            )
+
+    def _refusal(self, error: Exception) -> str:
+        """Why the camera did not open, and what to do."""
+        there = loopback.loopbacks()
+        wanted = [self._device] if self._device else there
+        if wanted and all(device in there and loopback.held(device) for device in wanted):
+            return f"{' and '.join(wanted)} is used by another program; close that program or load v4l2loopback anew."
+        # pyvirtualcam's lines are "'backend': reason"
+        reason = " ".join(str(error).split()).rsplit("backend: ", 1)[-1].rstrip(".")
+        if self._device and there:
+            return f"There is no virtual camera {self._device} ({reason}); there is: {', '.join(there)}."
+        hint = _HELP.get(sys.platform, "install OBS Studio")
+        return f"There is no virtual camera to write to ({reason}); {hint}."
 
     def _write(self, frame: PersonaFrame) -> None:
         if self._camera is None:
@@ -57,4 +84,6 @@ class VirtualCameraSink(VideoSink):
     def close(self) -> None:
         camera, self._camera = self._camera, None
         if camera is not None:
+            device = camera.device
             camera.close()
+            loopback.rearm(device, ours=True)

@@ -45,6 +45,7 @@ from obs_portrait.pipeline.live.messages import (
 from obs_portrait.pipeline.live.options import AudioPlan
 from obs_portrait.pipeline.live.policy import REST_S
 from obs_portrait.pipeline.live.priority import raise_priority
+from obs_portrait.pipeline.live.returning import ReturningSink
 
 __all__ = ["body"]
 
@@ -76,7 +77,7 @@ class _AudioProcess:
         self._latencies = [0] * 200  # a ring; a deque must not be read while another thread appends
         self._blocks = self._silent = self._late = self._refused = self._priority = 0
         self._best_ns = 1 << 62
-        self._peak = 0.0
+        self._peak = self._peak_in = 0.0
         self._hushed = False
         self._adds_ns = 0
         self._heard_ns = 0
@@ -273,6 +274,7 @@ class _AudioProcess:
         self._latencies[self._blocks % 200] = latency
         self._pipeline.stats.latency.add(latency)
         self._peak = max(self._peak * 0.98, float(abs(out.samples).max(initial=0.0)))
+        self._peak_in = max(self._peak_in * 0.98, float(abs(block.samples).max(initial=0.0)))
         self._heard_ns = out.captured_ns
 
     # ---- devices -------------------------------------------------------------------------------------------------
@@ -297,7 +299,7 @@ class _AudioProcess:
     def _open_sinks(self) -> None:
         try:
             for spec in self._options.audio_sinks:
-                sink = devices.audio_sink(spec)
+                sink = self._sink(spec)
                 sink.open()
                 self._sinks.append(sink)
                 if devices.is_speaker(spec):
@@ -317,12 +319,21 @@ class _AudioProcess:
                 sink.close()
             raise
 
+    def _sink(self, spec: AudioSinkSpec) -> AudioSink:
+        """Not yet open; a device comes back when it was lost."""
+        if isinstance(spec, str) and devices.may_return(spec):
+            about = f"sink {spec}"
+            return ReturningSink(
+                lambda: devices.audio_sink(spec), lambda text, problem: self._say(about, text, problem)
+            )
+        return devices.audio_sink(spec)
+
     def _hear(self, spec: AudioSinkSpec | None) -> None:
         """Opened and closed in a thread of its own, as both may take long; what there is goes on meanwhile."""
         new = None
         try:
             if spec is not None:
-                new = devices.audio_sink(spec)
+                new = self._sink(spec)
                 new.open()
         except Exception as error:
             why = str(error) if isinstance(error, PortraitError) else f"{type(error).__name__}: {error}."
@@ -385,6 +396,7 @@ class _AudioProcess:
             "persona": names.index(self._cues.at(self._heard_ns)[0]),
             "priority": self._priority,
             "level_milli": round(self._peak * 1000),
+            "level_in_milli": round(min(self._peak_in, 1000.0) * 1000),
             "refused": self._refused,
             "leaks": stats.events["leaks"],
         }

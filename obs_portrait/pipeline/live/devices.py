@@ -13,6 +13,7 @@ __all__ = [
     "check_video",
     "is_device",
     "is_speaker",
+    "may_return",
     "releases",
     "video_sink",
     "video_source",
@@ -53,6 +54,11 @@ def is_speaker(spec: AudioSinkSpec) -> bool:
 def releases(spec: VideoSourceSpec | AudioSourceSpec) -> bool:
     """Whether a rest closes it: a device that others may want, or whose lamp should go out."""
     return not isinstance(spec, str) or spec.partition(":")[0] in ("camera", "screen", "mic")
+
+
+def may_return(spec: str) -> bool:
+    """A sound device that can be lost and come back."""
+    return spec.partition(":")[0] in ("speaker", "virtualmic")
 
 
 def check_video(spec: str) -> None:

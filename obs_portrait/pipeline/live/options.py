@@ -161,6 +161,7 @@ AUDIO_CELLS = (
     "persona",
     "priority",  # 0 ordinary, 1 nice, 2 real time
     "level_milli",  # peak of what went out in the last half second, x 1000
+    "level_in_milli",  # the same of what the microphone gave
     "refused",
     "leaks",
 )

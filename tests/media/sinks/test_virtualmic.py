@@ -1,0 +1,171 @@
+"""The virtual microphone with a real PulseAudio of the test's own: what goes in comes out, and nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from obs_portrait.errors import MediaError
+from obs_portrait.media.sinks import open_audio
+from obs_portrait.media.sinks.virtualmic import VirtualMicSink, virtual_mic_problem
+from obs_portrait.media.types import SAMPLE_RATE, MicBlock
+from obs_portrait.pipeline.guard import AudioGuard
+from obs_portrait.pipeline.live.returning import ReturningSink
+from tests.obs.real_obs import until
+
+BLOCK = 480
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or not all(shutil.which(name) for name in ("pulseaudio", "pactl", "parec")),
+    reason="no PulseAudio here; on Debian: sudo apt install pulseaudio pulseaudio-utils",
+)
+
+
+class Server:
+    """A sound server without any hardware."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.socket = folder / "native"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        modules = ("-L", f"module-native-protocol-unix socket={self.socket} auth-anonymous=1")
+        self.process = subprocess.Popen(
+            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-level=error",
+             *modules],
+            env={**os.environ, "XDG_RUNTIME_DIR": str(self.folder), "HOME": str(self.folder)},
+        )  # fmt: skip
+        until(self.socket.exists, 20, "PulseAudio listens")
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.socket.unlink(missing_ok=True)
+
+    def names(self, kind: str) -> str:
+        return subprocess.run(["pactl", "list", "short", kind], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    made = Server(tmp_path)
+    monkeypatch.setenv("PULSE_SERVER", f"unix:{made.socket}")
+    monkeypatch.setenv("PULSE_COOKIE", str(tmp_path / "cookie"))
+    made.start()
+    yield made
+    made.kill()
+
+
+def _speak(sink: VirtualMicSink | ReturningSink, seconds: float, guard: AudioGuard, hz: float = 440.0) -> None:
+    """A persona's tone at the pace of the clock."""
+    begun, rng = time.monotonic(), np.random.default_rng(1)
+    for n in range(int(seconds * 100)):
+        at = (np.arange(BLOCK) + n * BLOCK) / SAMPLE_RATE
+        tone = (0.3 * np.sin(2 * np.pi * hz * at)).astype(np.float32)
+        mic = MicBlock(rng.normal(0, 0.1, BLOCK).astype(np.float32), n * 10_000_000, n * BLOCK)
+        time.sleep(max(0.0, begun + n / 100 - time.monotonic()))
+        sink.write(guard.admit(tone, mic))
+
+
+@contextmanager
+def _recorded(path: Path) -> Iterator[None]:
+    """What any program hears that has chosen the virtual microphone."""
+    command = [
+        "parec",
+        "--device=obs_portrait_mic",
+        "--rate=48000",
+        "--channels=1",
+        "--format=s16le",
+        "--raw",
+        "--latency-msec=30",
+    ]
+    with path.open("wb") as out, subprocess.Popen(command, stdout=out) as recorder:
+        yield
+        recorder.terminate()
+
+
+def _tone(path: Path, hz: float) -> float:
+    """Share of the sound's power that lies at a frequency."""
+    sound = np.frombuffer(path.read_bytes()[: path.stat().st_size // 2 * 2], "<i2").astype(np.float64)
+    sound = sound[np.abs(sound).cumsum() > 0]
+    if sound.size < SAMPLE_RATE // 4:
+        return 0.0
+    power = np.abs(np.fft.rfft(sound * np.hanning(sound.size))) ** 2
+    at = np.fft.rfftfreq(sound.size, 1 / SAMPLE_RATE)
+    return float(power[np.abs(at - hz) < 10].sum() / max(power.sum(), 1e-9))
+
+
+def test_what_the_persona_says_is_heard_from_the_microphone_and_nothing_stays(server: Server, tmp_path: Path) -> None:
+    before = server.names("modules")
+    sink = open_audio("virtualmic")
+    assert isinstance(sink, VirtualMicSink)
+    sink.open()
+    assert "obs_portrait_mic" in server.names("sources")
+    told = subprocess.run(["pactl", "list", "sources"], capture_output=True, text=True, check=True).stdout
+    assert "OBS Portrait microphone" in told
+    with _recorded(tmp_path / "heard.raw"):
+        _speak(sink, 2.0, AudioGuard("ada", 0))
+    sink.close()
+    sink.close()
+    assert _tone(tmp_path / "heard.raw", 440.0) > 0.9
+    assert server.names("modules") == before
+
+
+def test_what_a_killed_predecessor_left_is_used_again_and_taken_away(server: Server) -> None:
+    before = server.names("modules")
+    first = VirtualMicSink()
+    first.open()
+    sources = server.names("sources")
+    second = VirtualMicSink()
+    second.open()
+    assert server.names("sources").split()[:2] == sources.split()[:2]  # the same one: who records stays connected
+    second.close()
+    assert server.names("modules") == before
+    first.close()
+
+
+def test_it_survives_the_end_of_the_sound_server(server: Server, tmp_path: Path) -> None:
+    told: list[tuple[str, bool]] = []
+    sink = ReturningSink(VirtualMicSink, lambda text, problem: told.append((text, problem)))
+    sink.open()
+    guard = AudioGuard("ada", 0)
+    _speak(sink, 0.3, guard)
+    server.kill()
+
+    def lost() -> bool:
+        _speak(sink, 0.1, guard)
+        return bool(told)
+
+    until(lost, 10, "the loss is noticed")
+    assert told[0][1] is True
+    assert "opened again as soon as" in told[0][0]
+    server.start()
+
+    def back() -> bool:
+        _speak(sink, 0.1, guard)
+        return len(told) == 2
+
+    until(back, 20, "it is back")
+    assert told[1] == ("virtual microphone is back.", False)
+    with _recorded(tmp_path / "after.raw"):
+        _speak(sink, 1.5, guard, 600.0)
+    sink.close()
+    assert _tone(tmp_path / "after.raw", 600.0) > 0.9
+    assert "obs_portrait" not in server.names("modules")
+
+
+def test_no_sound_server_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PULSE_SERVER", f"unix:{tmp_path}/none")
+    assert virtual_mic_problem() is not None
+    with pytest.raises(MediaError, match="start PulseAudio or PipeWire"):
+        VirtualMicSink().open()
