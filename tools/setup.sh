@@ -66,6 +66,15 @@ if [ "$(uname -s)" = Linux ]; then
         [ -n "$(find /usr/lib -name 'Gtk-3.0.typelib' 2>/dev/null | head -n 1)" ] || need gir1.2-gtk-3.0
         [ -n "$(find /usr/lib -name 'AyatanaAppIndicator3-*.typelib' 2>/dev/null | head -n 1)" ] ||
             need gir1.2-ayatanaappindicator3-0.1
+        # A kernel with v4l2loopback that QEMU boots, for tests/vm; another processor than x86-64 leaves them out.
+        if [ "$(uname -m)" = x86_64 ] && [ "$(. /etc/os-release 2>/dev/null && echo "${ID:-}")" = debian ]; then
+            command -v qemu-system-x86_64 >/dev/null 2>&1 || need qemu-system-x86
+            [ -n "$(find /lib/modules -name 'v4l2loopback.ko*' 2>/dev/null | head -n 1)" ] ||
+                need 'linux-image-amd64 linux-headers-amd64 v4l2loopback-dkms'
+            command -v busybox >/dev/null 2>&1 || need busybox-static
+            command -v udevadm >/dev/null 2>&1 || need udev
+            command -v modprobe >/dev/null 2>&1 || need kmod
+        fi
     fi
 fi
 
