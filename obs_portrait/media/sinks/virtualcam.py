@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from fractions import Fraction
 from typing import Any, Final
@@ -55,7 +56,8 @@ class VirtualCameraSink(VideoSink):
         largest = loopback.largest()
         if largest is not None and (width > largest[0] or height > largest[1]):
             raise MediaError(
-                f"The virtual camera cannot carry {width}x{height}; v4l2loopback takes {largest[0]}x{largest[1]} at most."
+                f"The virtual camera cannot carry {width}x{height}; "
+                f"v4l2loopback takes {largest[0]}x{largest[1]} at most."
             )
 
     def _refusal(self, error: Exception) -> str:
@@ -64,8 +66,11 @@ class VirtualCameraSink(VideoSink):
         wanted = [self._device] if self._device else there
         if wanted and all(device in there and loopback.held(device) for device in wanted):
             return f"{' and '.join(wanted)} is used by another program; close that program or load v4l2loopback anew."
-        # pyvirtualcam's lines are "'backend': reason"
-        reason = " ".join(str(error).split()).rsplit("backend: ", 1)[-1].rstrip(".")
+        # pyvirtualcam says "'backend': reason. Did you …? See also …": the reason is wanted, the advice is ours.
+        reason = " ".join(str(error).split()).rsplit("backend: ", 1)[-1].split(". ")[0].rstrip(".")
+        locked = [device for device in wanted if device in there and not os.access(device, os.R_OK | os.W_OK)]
+        if locked:
+            return f"{locked[0]} may not be written to by you; type sudo usermod -a -G video $USER and log in again."
         if self._device and there:
             return f"There is no virtual camera {self._device} ({reason}); there is: {', '.join(there)}."
         hint = _HELP.get(sys.platform, "install OBS Studio")
