@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from daemon.control.stage import Hint, Status, Voice
@@ -55,4 +56,17 @@ def _known(ms: float) -> float | None:
 
 
 def _voice(live: LiveStatus) -> Voice | None:
-    return None
+    """Levels in dB of full scale, None for silence. The pitch is not measured while the show is on."""
+    if live.audio is None or live.rests:
+        return None
+    cells = live.audio.cells
+    return {
+        "in_db": _db(cells.get("level_in_milli", 0)),
+        "out_db": _db(cells.get("level_milli", 0)),
+        "pitch_hz": None,
+        "pitch_out_hz": None,
+    }
+
+
+def _db(milli: int) -> float | None:
+    return round(20 * math.log10(milli / 1000), 1) if milli > 0 else None

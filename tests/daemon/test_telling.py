@@ -7,10 +7,10 @@ from obs_portrait.pipeline.live.status import LiveStatus, PathStatus
 from obs_portrait.pipeline.live.supervisor import Phase
 
 
-def _status(level_in: int, level_out: int, **more: bool) -> LiveStatus:
+def _status(level_in: int, level_out: int, rests: bool = False) -> LiveStatus:
     video = PathStatus(Phase.RUNNING, 0, None, {"source_ok": 1, "track_ns": 10_000_000, "render_ns": 5_200_000})
     audio = PathStatus(Phase.RUNNING, 1, None, {"level_in_milli": level_in, "level_milli": level_out, "late": 3})
-    return LiveStatus(True, "ada", ("ada",), video, audio, **more)
+    return LiveStatus(True, "ada", ("ada",), video, audio, rests=rests)
 
 
 def test_levels_are_in_db_of_full_scale_and_silence_is_none() -> None:
