@@ -226,6 +226,25 @@ def test_a_body_that_never_ends_is_cut_off(knock: Knock, stage: StageStandIn) ->
     assert knock("GET", "/v1/status").status == 200
 
 
+def test_who_holds_hundreds_of_connections_locks_nobody_out(knock: Knock, stage: StageStandIn) -> None:
+    held = []
+    me = psutil.Process()
+    try:
+        for number in range(400):
+            link = socket.create_connection(("127.0.0.1", knock.port), 10)
+            held.append(link)
+            if number % 2:
+                link.sendall(b"POST /v1/panic HTTP/1.1\r\nHo")  # and no more
+            if number % 100 == 99:
+                assert knock("POST", "/v1/panic", {"on": True}).status == 200
+        until(lambda: len(_open_links(me, knock.port)) <= 151, 20, "the oldest are closed")
+        assert knock("GET", "/v1/status").status == 200
+    finally:
+        for link in held:
+            link.close()
+    assert stage.asked == [("panic", True)] * 4
+
+
 @pytest.mark.parametrize(
     "path",
     [
