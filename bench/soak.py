@@ -334,6 +334,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--switch", type=float, default=20.0)
     parser.add_argument("--fault", type=float, default=60.0)
+    parser.add_argument("--check", action="store_true", help="fail if anything leaked or did not come back")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
@@ -355,6 +356,9 @@ def main() -> None:
     for name in ("daemon_mb", "daemon_threads", "daemon_files", "all_mb", "all_threads", "all_files"):
         first, end = growth(found["usage"], name) if found["usage"] else (0.0, 0.0)
         print(f"{name}: {first:.1f} -> {end:.1f}")
+    lost = [kind for kind, seconds in found["faults"] if seconds == float("inf")]
+    if given.check and (found["marked_frames"] or found["marked_samples"] or lost or not found["persona_frames"]):
+        raise SystemExit(f"Something leaked, or did not come back: {lost or 'see above'}.")
 
 
 if __name__ == "__main__":
