@@ -153,16 +153,17 @@ def readers_come_and_go() -> dict[str, Any]:
 
 
 def busy() -> dict[str, Any]:
-    """Another program writes to the device already."""
+    """Another program writes to the device already; then it is killed and can clean nothing up."""
     other = subprocess.Popen([sys.executable, "-c", _OTHER_PROGRAM, DEVICE])
     try:
         deadline = time.monotonic() + 30
         while "160x120" not in kernel_format() and time.monotonic() < deadline:
             time.sleep(0.1)
-        return {"format": kernel_format(), "said": sentence(), "format_after": kernel_format()}
+        seen = {"format": kernel_format(), "named": sentence(), "found": sentence(None), "after": kernel_format()}
     finally:
-        other.terminate()
+        other.kill()
         other.wait(20)
+    return seen | {"killed": sentence()}
 
 
 def wrong_sizes() -> dict[str, Any]:

@@ -83,13 +83,18 @@ def test_readers_come_and_go_and_the_sink_goes_on(guest: Outcome) -> None:
     assert all(visit["sent_meanwhile"] > 0 for visit in seen["visits"])
 
 
-def test_a_device_that_another_program_holds_is_left_to_it(guest: Outcome) -> None:
+@pytest.mark.parametrize("asked", ["named", "found"])
+def test_a_device_that_another_program_holds_is_left_to_it(guest: Outcome, asked: str) -> None:
     seen = guest["busy"]
     assert "160x120" in seen["format"], "the other program never got it"
-    assert is_one_sentence(seen["said"])
-    assert "/dev/video9" in seen["said"]
-    assert "another program" in seen["said"]
-    assert seen["format_after"] == seen["format"]
+    assert is_one_sentence(seen[asked])
+    assert "/dev/video9" in seen[asked]
+    assert "another program" in seen[asked]
+    assert seen["after"] == seen["format"]
+
+
+def test_a_device_whose_writer_was_killed_is_brought_back(guest: Outcome) -> None:
+    assert guest["busy"]["killed"] == ""
 
 
 @pytest.mark.parametrize("size", ["321x240", "320x241", "16384x9216"])
