@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from daemon.control import server as server_module
+from daemon.control import connections
 from daemon.control.client import ControlClient
 from daemon.control.limits import Bucket
 from daemon.control.operations import OPERATIONS
@@ -171,7 +171,7 @@ def test_a_flood_with_the_token_is_held_back_but_panic_gets_through(knock: Knock
 def test_connections_that_say_nothing_are_closed(
     serve: Callable[..., ControlServer], monkeypatch: pytest.MonkeyPatch, folder: object
 ) -> None:
-    monkeypatch.setattr(server_module, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(connections, "_PATIENCE_S", 0.1)
     server = serve()
     links = [socket.create_connection(("127.0.0.1", server.port), 10) for _ in range(20)]
     for number, link in enumerate(links):
@@ -190,7 +190,7 @@ def test_connections_that_ended_are_forgotten(server: ControlServer, client: Con
     def kept() -> int:
         gc.collect()
         # By type, not isinstance: that asks every object of every library for its class, and some warn.
-        return sum(issubclass(type(thing), server_module._Protocol) for thing in gc.get_objects())
+        return sum(issubclass(type(thing), connections.Protocol) for thing in gc.get_objects())
 
     until(lambda: kept() <= 2, 5, "closed connections leave no protocol behind")
 
