@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -21,10 +22,16 @@ _CELL: Final = WIDTH // _BITS
 
 def picture(number: int) -> NDArray[np.uint8]:
     """(HEIGHT, WIDTH, 3) uint8 RGB: soft colours, which survive 4:2:0, under a row of cells that hold `number`."""
-    down, across = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
-    image = np.stack([40 + 160 * across / WIDTH, 40 + 160 * down / HEIGHT, 200 - 120 * across / WIDTH], axis=-1)
+    image = _ground().copy()
     for bit in range(_BITS):
         image[:_CELL, bit * _CELL : (bit + 1) * _CELL] = 220 if number >> bit & 1 else 30
+    return image
+
+
+@lru_cache
+def _ground() -> NDArray[np.uint8]:
+    down, across = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    image = np.stack([40 + 160 * across / WIDTH, 40 + 160 * down / HEIGHT, 200 - 120 * across / WIDTH], axis=-1)
     return np.ascontiguousarray(image.astype(np.uint8))
 
 

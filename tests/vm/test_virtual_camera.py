@@ -19,7 +19,7 @@ LARGEST_LEVELS = 12
 
 def is_one_sentence(text: str) -> bool:
     """One line of prose that ends as a sentence does; a device's or a backend's raw message is not one."""
-    return "\n" not in text and text.endswith(".") and "Traceback" not in text
+    return "\n" not in text and text.endswith((".", "?")) and "Traceback" not in text
 
 
 def assert_same_pictures(errors: list[list[float]]) -> None:
@@ -54,8 +54,8 @@ def test_a_file_that_is_no_camera_is_named(guest: Outcome) -> None:
 def test_opencv_reads_every_picture_once_and_in_order(guest: Outcome, check: str) -> None:
     seen = guest[check]
     assert seen["name"] == "virtual camera /dev/video9"
-    assert len(seen["numbers"]) == 40
-    assert seen["numbers"] == list(range(seen["numbers"][0], seen["numbers"][0] + 40))
+    assert len(seen["numbers"]) == 24
+    assert seen["numbers"] == list(range(seen["numbers"][0], seen["numbers"][0] + 24))
     assert seen["numbers"][0] in (0, 1)  # whether a reader gets the picture from before it came is the driver's affair
     assert_same_pictures(seen["errors"])
     assert f"{WIDTH}x{HEIGHT}" in seen["format"]
@@ -64,7 +64,7 @@ def test_opencv_reads_every_picture_once_and_in_order(guest: Outcome, check: str
 def test_ffmpeg_records_what_the_sink_sends(guest: Outcome) -> None:
     seen = guest["ffmpeg_at_its_pace"]
     assert not seen["fault"]
-    assert len(seen["numbers"]) == 30, seen["said"]
+    assert len(seen["numbers"]) == 20, seen["said"]
     assert_runs_on(seen["numbers"])  # a slow reader may miss one, it never gets one twice or an old one
     assert_same_pictures(seen["errors"])
 
