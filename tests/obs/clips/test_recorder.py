@@ -121,7 +121,7 @@ def test_clips_are_whole_in_sync_and_described(
     recorder: ClipRecorder, client: ObsClient, studio: RealObs, library: Library
 ) -> None:
     skews: list[float] = []
-    switched_on(recorder, client, 3)
+    switched_on(recorder, client, 6)  # on a busy machine OBS encodes late
     for number in range(CLIPS):
         if number % 2:
             # 3 s are asked for; OBS keeps whole groups of pictures, of 250 each.
