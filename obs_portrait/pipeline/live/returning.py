@@ -63,7 +63,7 @@ class ReturningSink(AudioSink):
     def _reopen(self, lost: AudioSink) -> None:
         with contextlib.suppress(Exception):
             lost.close()
-        backoff = Backoff(limit=2.0)
+        backoff = Backoff()
         while not self._halt.wait(backoff.failed()):
             sink = None
             try:
