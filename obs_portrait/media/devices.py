@@ -106,8 +106,9 @@ def list_sound_devices(direction: Literal["input", "output"]) -> list[SoundDevic
     """Microphones or loudspeakers. Raises `MediaError` if PortAudio is missing."""
     sounddevice = portaudio.load()
     try:
-        devices = sounddevice.query_devices()
-        default = sounddevice.default.device[0 if direction == "input" else 1]
+        with portaudio.turn():
+            devices = sounddevice.query_devices()
+            default = sounddevice.default.device[0 if direction == "input" else 1]
     except Exception as error:  # PortAudio's errors, and what its host API lets through
         raise MediaError(f"The sound devices cannot be listed ({error}); is a sound server running?") from error
     key = f"max_{direction}_channels"

@@ -16,12 +16,16 @@ from obs_portrait.media.types import SAMPLE_RATE
 if TYPE_CHECKING:
     from obs_portrait.media.devices import SoundDevice
 
-__all__ = ["load", "quiet", "rescan", "start", "stop"]
+__all__ = ["load", "quiet", "rescan", "start", "stop", "stuck", "turn"]
 
 _PATIENCE: Final = 1.0
 """Seconds that a stream may take to end."""
 
 _streams: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
+_turn: Final = threading.RLock()
+"""Held while PortAudio is loaded anew, its devices are listed or a stream is opened: a microphone and a loudspeaker
+that come back at the same time do so in threads of their own."""
+_stuck: Final = threading.Event()
 
 
 def load() -> Any:
@@ -60,13 +64,24 @@ def rescan() -> bool:
 
     Does nothing and returns False while a stream of ours is open, as it would end that stream.
     """
-    if any(not stream.closed for stream in _streams):
-        return False
-    sounddevice = load()
-    with quiet(), contextlib.suppress(sounddevice.PortAudioError):
-        sounddevice._terminate()
-        sounddevice._initialize()
-    return True
+    with _turn:
+        if any(not stream.closed for stream in _streams):
+            return False
+        sounddevice = load()
+        with quiet(), contextlib.suppress(sounddevice.PortAudioError):
+            sounddevice._terminate()
+            sounddevice._initialize()
+        return True
+
+
+def turn() -> contextlib.AbstractContextManager[object]:
+    """While it is held nobody else loads PortAudio anew or opens a stream."""
+    return _turn
+
+
+def stuck() -> bool:
+    """A stream could not be ended. PortAudio sees no new device in this process any more."""
+    return _stuck.is_set()
 
 
 def start(
@@ -87,7 +102,7 @@ def start(
     for rate in dict.fromkeys((SAMPLE_RATE, device.rate)):
         prepare(rate)
         try:
-            with quiet():
+            with _turn, quiet():
                 stream = kind(
                     samplerate=rate,
                     device=device.index,
@@ -126,4 +141,5 @@ def stop(stream: Any) -> None:
     ending.start()
     ending.join(_PATIENCE)
     if ending.is_alive():
+        _stuck.set()
         atexit.unregister(load()._exit_handler)

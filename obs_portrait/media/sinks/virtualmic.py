@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from typing import Final
 
@@ -31,13 +32,15 @@ _SOURCE: Final = "obs_portrait_mic"
 _TITLE: Final = "OBS Portrait microphone"
 _PATIENCE_S: Final = 4.0
 _LATENCY_MS: Final = 30
+_DEAD_S: Final = 2.5
+"""So long the sound server may take nothing although something waits for it."""
 _WAITING: Final = 4
 """Blocks that may wait for the sound server: what waits is delay, so older ones are left out (`dropped`)."""
 CABLES: Final = {
     "win32": ("CABLE Input", "Virtual Audio Cable", "VoiceMeeter Input"),
     "darwin": ("BlackHole",),
 }
-"""Virtual cables that are looked for, by the beginning of their output's name."""
+"""Virtual cables that are looked for, by a part of their output's name."""
 _WHERE: Final = {
     "win32": "install VB-CABLE (free, vb-audio.com/Cable), then choose 'CABLE Output' as microphone in your programs",
     "darwin": "install BlackHole (brew install blackhole-2ch), then choose it as microphone in your programs",
@@ -65,13 +68,13 @@ def _cable() -> str | None:
 
     for wanted in CABLES.get(sys.platform, ()):
         for device in list_sound_devices("output"):
-            if device.name.lower().startswith(wanted.lower()):
+            if wanted.lower() in device.name.lower():
                 return device.name
     return None
 
 
 class VirtualMicSink(AudioSink):
-    """`title`: how programs see it. One for each user; a second one of another title takes the first one's place."""
+    """`title`: how programs see it. One for each user: what is there already is used, with the title that it has."""
 
     name = "virtual microphone"
 
@@ -81,6 +84,7 @@ class VirtualMicSink(AudioSink):
         self._some = threading.Condition()
         self._thread: threading.Thread | None = None
         self._trouble: str | None = None
+        self._beat = 0.0
         self._cable_sink: AudioSink | None = None
         self.dropped = 0
         """Blocks that were left out, because the sound server did not take them in time."""
@@ -92,12 +96,20 @@ class VirtualMicSink(AudioSink):
         problem = virtual_mic_problem()
         if problem is not None:
             raise MediaError(problem)
-        self._make()
-        stream = PulsePlayback(_SINK, "persona", SAMPLE_RATE, _LATENCY_MS)
-        # A new null sink has just taken two seconds of silence, and would take nothing more for so long; woken up again
-        # it keeps the pace that our stream asks for.
-        for state in ("1", "0"):
-            _pactl("suspend-sink", _SINK, state)
+        stream: PulsePlayback | None = None
+        try:
+            self._make()
+            stream = PulsePlayback(_SINK, "persona", SAMPLE_RATE, _LATENCY_MS)
+            # A new null sink has just taken two seconds of silence, and would take nothing more for so long; woken up
+            # again it keeps the pace that our stream asks for.
+            for state in ("1", "0"):
+                _pactl("suspend-sink", _SINK, state)
+        except BaseException:
+            if stream is not None:
+                stream.close()
+            remove()
+            raise
+        self._beat = time.monotonic()
         self._thread = threading.Thread(target=self._play, args=(stream,), name="virtual microphone", daemon=True)
         self._thread.start()
 
@@ -112,6 +124,7 @@ class VirtualMicSink(AudioSink):
                 if not data:
                     return
                 stream.write(data)
+                self._beat = time.monotonic()
         except MediaError as error:
             self._trouble = str(error)
         finally:
@@ -148,6 +161,8 @@ class VirtualMicSink(AudioSink):
             return
         if self._thread is None or not self._thread.is_alive():
             raise MediaError(f"The virtual microphone is gone: {self._trouble or 'it is not open.'}")
+        if len(self._waiting) == _WAITING and time.monotonic() - self._beat > _DEAD_S:
+            raise MediaError("The virtual microphone takes no sound any more: the sound server hangs.")
         with self._some:
             self.dropped += len(self._waiting) == _WAITING
             self._waiting.append(np.rint(block.samples * np.float32(32767)).astype("<i2").tobytes())

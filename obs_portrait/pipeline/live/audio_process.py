@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from obs_portrait.errors import LeakError, PipelineError, PortraitError
+from obs_portrait.media import portaudio
 from obs_portrait.media.sinks.base import AudioSink
 from obs_portrait.media.sources.base import AudioSource
 from obs_portrait.media.types import SAMPLE_RATE, MicBlock, Origin, PersonaBlock
@@ -162,6 +163,8 @@ class _AudioProcess:
                     stop = stop or isinstance(message, Stop)
                     self._obey(message)
                 self._report()
+                if portaudio.stuck():  # whoever takes this process' place sees what has come back
+                    raise RuntimeError("a sound device's stream could not be ended")
             self._halt.set()
             thread.join(2.0)
             self._ear.close()
