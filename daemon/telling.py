@@ -56,15 +56,15 @@ def _known(ms: float) -> float | None:
 
 
 def _voice(live: LiveStatus) -> Voice | None:
-    """Levels in dB of full scale, None for silence. The pitch is not measured while the show is on."""
+    """Levels in dB of full scale, None for silence; f0 in Hz, None where the sound has none or nobody knows."""
     if live.audio is None or live.rests:
         return None
     cells = live.audio.cells
     return {
         "in_db": _db(cells.get("level_in_milli", 0)),
         "out_db": _db(cells.get("level_milli", 0)),
-        "pitch_hz": None,
-        "pitch_out_hz": None,
+        "pitch_hz": cells.get("pitch_in_dhz", 0) / 10 or None,
+        "pitch_out_hz": cells.get("pitch_out_dhz", 0) / 10 or None,
     }
 
 

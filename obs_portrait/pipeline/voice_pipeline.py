@@ -61,6 +61,12 @@ class VoicePipeline:
         """Name of the persona that speaks, or is about to."""
         return self._cast[-1].name
 
+    @property
+    def pitch(self) -> tuple[float, float] | None:
+        """f0 of the one who speaks in Hz, as it comes and as it goes out; None if unvoiced or unknown. May be asked
+        from another thread."""
+        return self._cast[0].pitch()
+
     def switch(self, voice: PreparedVoice, at_ns: int | None = None) -> None:
         """`voice` speaks everything captured at or after `at_ns`, exact to the sample; None, or a moment whose sound
         has gone out already: from the next block on. Takes the place of earlier calls whose moment is not before it.
@@ -154,6 +160,14 @@ class _Speaker:
         self.awake = True
         wanted = index - (self.start - _PAST)
         self._backlog = past[max(0, past.size - wanted) :] if wanted > 0 else past[:0]
+
+    def pitch(self) -> tuple[float, float] | None:
+        """See `VoicePipeline.pitch`; a meter that fails is none."""
+        state = self._state
+        try:
+            return self._voice.converter.pitch(state) if state is not None else None
+        except Exception:
+            return None
 
     def speak(self, mic: MicBlock, stats: Stats) -> PersonaBlock | None:
         """The block that answers to `mic`, or None while there is still something of the past to hear."""

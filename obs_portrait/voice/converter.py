@@ -61,6 +61,13 @@ class VoiceConverter(ABC, Generic[S]):
         Allowed time: 1 ms for 10 ms of sound (p99). May raise anything: the guard then sends silence.
         """
 
+    def pitch(self, state: S) -> tuple[float, float] | None:
+        """f0 of the newest sound in Hz, (as it came, as it goes out), for a meter; None if it is unvoiced or unknown.
+
+        Called ten times a second from another thread than `process`: must only look, and not wait.
+        """
+        return None
+
 
 def converter_names() -> list[str]:
     """Names of the converters that are installed, sorted."""

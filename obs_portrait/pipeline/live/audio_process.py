@@ -378,7 +378,7 @@ class _AudioProcess:
 
     def _cells(self) -> dict[str, int]:
         stats = self._pipeline.stats
-        voice = stats.stages.get("voice")
+        voice, pitch = stats.stages.get("voice"), self._pipeline.pitch or (0.0, 0.0)
         ordered = sorted(ns for ns in self._latencies if ns)
         with self._lock:
             names = list(self._voices)
@@ -400,6 +400,8 @@ class _AudioProcess:
             "priority": self._priority,
             "level_milli": round(self._peak * 1000),
             "level_in_milli": round(min(self._peak_in, 1000.0) * 1000),
+            "pitch_in_dhz": round(10 * pitch[0]),
+            "pitch_out_dhz": round(10 * pitch[1]),
             "refused": self._refused,
             "leaks": stats.events["leaks"],
         }

@@ -162,6 +162,8 @@ AUDIO_CELLS = (
     "priority",  # 0 ordinary, 1 nice, 2 real time
     "level_milli",  # peak of what went out in the last half second, x 1000
     "level_in_milli",  # the same of what the microphone gave
+    "pitch_in_dhz",  # f0 of the newest sound in tenths of a hertz, 0: unvoiced or unknown
+    "pitch_out_dhz",  # the same of what went out
     "refused",
     "leaks",
 )

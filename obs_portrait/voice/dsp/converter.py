@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
@@ -56,6 +57,23 @@ class DspConverter(VoiceConverter["DspState"]):
         from obs_portrait.voice.dsp.layout import new_state
 
         return new_state()
+
+    def pitch(self, state: DspState) -> tuple[float, float] | None:
+        from obs_portrait.voice.dsp.grains import RATIO_HIGH, RATIO_LOW
+        from obs_portrait.voice.dsp.layout import PERIODS
+        from obs_portrait.voice.dsp.pitch import REVISE
+
+        frame = int(state.scalars["frames"][0]) - 1 - REVISE  # newer ones may still be revised
+        period = float(state.periods[frame & (PERIODS - 1)]) if frame >= 0 else 0.0
+        if not period > 0.0:
+            return None
+        tables, own = self._tables, math.log2(48_000.0 / period)
+        if not tables.move_pitch:
+            return 2.0**own, 2.0**own
+        source = float(state.scalars["source_log2"][0]) if math.isnan(tables.source_log2) else tables.source_log2
+        target = source if math.isnan(tables.target_log2) else tables.target_log2
+        ratio = 2.0 ** (target + tables.range * (own - source) - own)
+        return 2.0**own, 2.0**own * min(max(ratio, RATIO_LOW), RATIO_HIGH)
 
     def process(self, state: DspState, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         out = np.array(samples, np.float32)  # always of one kind (writable, contiguous): compiled for once
