@@ -13,7 +13,7 @@ from obs_portrait.voice.dsp.settings import DspSettings
 def _hum(hz: float, seconds: float) -> np.ndarray:
     at = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     harmonics = [np.sin(2 * np.pi * hz * k * at) / k for k in range(1, 12)]
-    return (0.1 * np.sum(harmonics, axis=0)).astype(np.float32)
+    return np.asarray(0.1 * np.sum(harmonics, axis=0), np.float32)
 
 
 @pytest.mark.parametrize("hz", [95.0, 140.0, 230.0])
