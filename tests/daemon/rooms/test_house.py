@@ -144,6 +144,8 @@ def test_problems_say_what_to_do(daemon: Daemon) -> None:
 
 def test_at_the_end_no_child_is_left(daemon: Daemon) -> None:
     """The last test: it ends the daemon."""
+    picture = base64.b64encode(portrait("robot")).decode()
+    assert daemon.knock("POST", "/v1/landmarks", {"picture": picture}).status == 200  # the child may have gone to sleep
     children = {process.pid for process in psutil.Process().children(recursive=True)}
     house = daemon.app._house
     errand = house._errands.pid
