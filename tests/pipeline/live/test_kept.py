@@ -101,8 +101,8 @@ def test_a_session_takes_it_up_again(tmp_path: Path) -> None:
     with show.session:
         show.heals()
         show.until(path.exists)
+        show.until(lambda: any(notice.text.startswith("Calibrated") for notice in show.notices))
     told = len(show.notices)
-    assert any(notice.text.startswith("Calibrated") for notice in show.notices)
     show.session = LiveSession(options, show.notices.append)
     with show.session:
         show.heals()
