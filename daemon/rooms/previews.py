@@ -49,6 +49,8 @@ class PreviewRoom:
 
     def _asked(self, mail: PictureMail) -> bytes | None:
         """The first one is waited for: nothing is encoded before somebody asks."""
+        if self._closed.is_set():
+            return None
         mail.ask()
         deadline = time.monotonic() + _PATIENCE_S
         while (picture := mail.take()) is None and time.monotonic() < deadline:

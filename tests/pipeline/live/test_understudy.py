@@ -56,7 +56,8 @@ def test_it_goes_on_in_the_place_of_a_killed_one(tmp_path: Path, path: str) -> N
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
     pictures = list(doubles.caught_frames(show.frames_path))
-    assert pictures[-1].data[0, 0].tolist() == list(doubles.PERSONAS[1].colour)
+    made = [one for one in pictures if one.origin == "engine"]  # the very last one may be a stand-in
+    assert made[-1].data[0, 0].tolist() == list(doubles.PERSONAS[1].colour)
     assert not any(PictureMark.found(one.data) for one in pictures[::5])
 
 
@@ -72,7 +73,8 @@ def test_one_that_is_told_of_an_edit_too_late_prepares_first(tmp_path: Path) -> 
         show.until(lambda: show.session.pids.get("video") == waits)
         show.heals()
         show.goes_on("video", "from_engine", 10)
-    assert list(doubles.caught_frames(show.frames_path))[-1].data[0, 0].tolist() == [7, 90, 200]
+    made = [one for one in doubles.caught_frames(show.frames_path) if one.origin == "engine"]
+    assert made[-1].data[0, 0].tolist() == [7, 90, 200]
 
 
 def test_whoever_reveals_and_has_left_does_not_come_back_with_it(tmp_path: Path) -> None:
