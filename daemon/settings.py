@@ -14,14 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from daemon.hotkeys.settings import HotkeySettings
 from daemon.notify import NoticeSettings
 from obs_portrait.errors import ProfileError
-from obs_portrait.folders import config_dir, write_whole
+from obs_portrait.folders import config_dir
 from obs_portrait.persona.problems import decode, meant
+from obs_portrait.persona.textfile import TextFile
 
 __all__ = ["AlarmSettings", "ControlSettings", "Settings", "SettingsFile", "ShowSettings", "TraySettings"]
 
 DEFAULT_PORT: Final = 47651
 """One above the stream's: a page's address, and its sign-in, outlive the daemon."""
-_MOST_BYTES: Final = 256 * 1024
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 _Spec = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -134,6 +134,7 @@ class SettingsFile:
     ) -> None:
         """Never raises: settings that cannot be read are the defaults, and `problem` says why."""
         self.path = path or config_dir() / "settings.toml"
+        self._file = TextFile(self.path, "settings")
         self.on_change: Callable[[Settings], None] = lambda settings: None
         self.on_problem = on_problem
         self._lock = threading.RLock()
@@ -153,13 +154,13 @@ class SettingsFile:
     def reload(self) -> None:
         """Reads the file if it is another than before. Never raises."""
         with self._lock:
-            stamp = self._state()
+            stamp = self._file.state()
             if stamp == self._stamp:
                 return
             self._stamp = stamp
             before, trouble = self._now, self.problem
             try:
-                self._now = parse(self._read(), self.path) if stamp is not None else Settings()
+                self._now = parse(self._file.read(), self.path)
                 self.problem = None
             except ProfileError as error:
                 self.problem = f"{error}\nThe settings from before stay in force."
@@ -175,34 +176,14 @@ class SettingsFile:
         Raises `ProfileError`, with nothing changed, if the outcome has mistakes, or the file has some already.
         """
         with self._lock:
-            text = self._read() if self._state() is not None else ""
+            text = self._file.read()
             parse(text, self.path)  # a file with mistakes is its owner's to mend, not ours to rewrite
             document = tomlkit.parse(text)
             _merge(document, part)
             after = tomlkit.dumps(document)
             parse(after, self.path)
-            try:
-                write_whole(self.path, after)
-            except OSError as error:
-                raise ProfileError(f"{self.path}: cannot be written ({error.strerror or error}).") from None
+            self._file.write(after)
         return self.now
-
-    def _state(self) -> tuple[int, int] | None:
-        try:
-            stat = self.path.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size
-
-    def _read(self) -> str:
-        try:
-            if self.path.stat().st_size > _MOST_BYTES:
-                raise ProfileError(f"{self.path}: larger than {_MOST_BYTES // 1024} KB; these are no settings.")
-            return self.path.read_text("utf-8-sig")
-        except UnicodeDecodeError:
-            raise ProfileError(f"{self.path}: not UTF-8 text; save it as UTF-8.") from None
-        except OSError as error:
-            raise ProfileError(f"{self.path}: cannot be read ({error.strerror or error}).") from None
 
 
 def _merge(document: Any, part: Mapping[str, Any]) -> None:

@@ -12,14 +12,13 @@ from pydantic import ValidationError
 from tomlkit.items import AoT
 
 from obs_portrait.errors import ProfileError
-from obs_portrait.folders import write_whole
 from obs_portrait.obs.bindings import LEAVE, Bindings, Rule
 from obs_portrait.persona import store
 from obs_portrait.persona.problems import decode, meant
+from obs_portrait.persona.textfile import TextFile
 
 __all__ = ["BindingFile", "bindings_path", "parse"]
 
-_MOST_BYTES: Final = 256 * 1024
 _KEYS: Final = ("default", "bind")
 
 
@@ -63,6 +62,7 @@ class BindingFile:
     ) -> None:
         """profiles: gives (persona, scenes) of every profile; the installed ones if None."""
         self.path = path or bindings_path()
+        self._file = TextFile(self.path, "bindings")
         self._profiles = profiles or _installed
         self._on_problem = on_problem
         self._lock = threading.RLock()
@@ -81,12 +81,12 @@ class BindingFile:
     def reload(self, force: bool = False) -> None:
         """Reads the file if it is another than before. Never raises."""
         with self._lock:
-            stamp = self._state()
+            stamp = self._file.state()
             if stamp == self._stamp and not force:
                 return
             self._stamp = stamp
             try:
-                text = "" if stamp is None else self._read()
+                text = self._file.read()
                 rules, default = parse(text, self.path)
             except ProfileError as error:
                 self.problem = str(error)
@@ -95,23 +95,6 @@ class BindingFile:
             self.problem = None
             named = [(scene, persona) for persona, scenes in self._profiles() for scene in scenes]
             self._now = Bindings(tuple(rules), tuple(named), default)
-
-    def _state(self) -> tuple[int, int] | None:
-        try:
-            stat = self.path.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size
-
-    def _read(self) -> str:
-        try:
-            if self.path.stat().st_size > _MOST_BYTES:
-                raise ProfileError(f"{self.path}: larger than {_MOST_BYTES // 1024} KB; these are no bindings.")
-            return self.path.read_text("utf-8-sig")
-        except UnicodeDecodeError:
-            raise ProfileError(f"{self.path}: not UTF-8 text; save it as UTF-8.") from None
-        except OSError as error:
-            raise ProfileError(f"{self.path}: cannot be read ({error.strerror or error}).") from None
 
     # ---- changes -------------------------------------------------------------------------------------------------
 
@@ -165,20 +148,14 @@ class BindingFile:
 
     def _change(self, change: Callable[[tomlkit.TOMLDocument], None]) -> None:
         with self._lock:
-            text = self._read() if self.path.exists() else ""
+            text = self._file.read()
             parse(text, self.path)  # a file with mistakes is its owner's to mend, not ours to rewrite
             document = tomlkit.parse(text)
             change(document)
             after = tomlkit.dumps(document)
             parse(after, self.path)
-            self._write(after)
+            self._file.write(after)
             self.reload(force=True)
-
-    def _write(self, text: str) -> None:
-        try:
-            write_whole(self.path, text)
-        except OSError as error:
-            raise ProfileError(f"{self.path}: cannot be written ({error.strerror or error}).") from None
 
 
 def _rules(document: tomlkit.TOMLDocument) -> Any:
