@@ -178,7 +178,7 @@ def run(switches: int, size: tuple[int, int], folder: Path) -> dict[str, object]
             result["picture_latency_ms"] = status.video.latency_ms
             result["voice_latency_ms"] = status.audio.latency_ms if status.audio else None
             result["skew_ms"] = status.skew_ms
-            result["delays_ms"] = [c.get("delay_ns") / 1e6 for c in session._balance.controls]
+            result["delays_ms"] = [c.get("delay_ns") / 1e6 for c in session._crew.balance.controls]
     result["load_end"] = os.getloadavg()[0]
     return result
 

@@ -54,6 +54,7 @@ _BLOCK = SAMPLE_RATE // 100
 _BLOCK_NS = 10_000_000
 _MOST_DELAY = SAMPLE_RATE
 _PUBLISH_S = 0.1
+_LATE_NS = 60_000_000
 
 
 def body(link: Link, plan: AudioPlan) -> Stopped:
@@ -76,7 +77,7 @@ class _AudioProcess:
         self._speaker: AudioSink | None = None
         self._changes: deque[Callable[[], None]] = deque()  # of the sinks: done by the loop, to which they belong
         self._latencies = [0] * 200  # a ring; a deque must not be read while another thread appends
-        self._blocks = self._silent = self._late = self._refused = self._priority = 0
+        self._blocks = self._silent = self._late = self._over = self._refused = self._priority = 0
         self._best_ns = 1 << 62
         self._peak = self._peak_in = 0.0
         self._hushed = False
@@ -232,7 +233,7 @@ class _AudioProcess:
             delayed = self._delay.process(block.samples)
             wait_ns = self._delay.delay * 1_000_000_000 // SAMPLE_RATE
             out = self._pipeline.process(MicBlock(delayed, block.captured_ns - wait_ns, block.index))
-            hush = any(control.get(cell) for cell in ("panic", "rest", "muted"))
+            hush = any(control.get(cell) for cell in ("panic", "rest", "muted", "hidden"))
             if hush:  # the pipeline goes on underneath, so that a switch is carried out and the end is no beginning
                 out = hushed(out, begins=not self._hushed)
             elif self._hushed:
@@ -273,7 +274,9 @@ class _AudioProcess:
         since = now - block.captured_ns
         self._best_ns = min(self._best_ns, since)
         self._late += since > self._best_ns + _BLOCK_NS
-        latency = now - out.captured_ns - wait_ns + self._adds_ns
+        made_ns = now - out.captured_ns - wait_ns
+        self._over += made_ns > _LATE_NS
+        latency = made_ns + self._adds_ns
         self._latencies[self._blocks % 200] = latency
         self._pipeline.stats.latency.add(latency)
         self._peak = max(self._peak * 0.98, float(abs(out.samples).max(initial=0.0)))
@@ -387,6 +390,7 @@ class _AudioProcess:
             "blocks": self._blocks,
             "silent_blocks": self._silent,
             "late": self._late,
+            "over_60_ms": self._over,
             "skipped": self._ear.skipped,
             "errors": stats.events["converter_errors"],
             "underruns": sum(getattr(sink, "underruns", 0) for sink in self._sinks),

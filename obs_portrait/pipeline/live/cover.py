@@ -16,9 +16,6 @@ from obs_portrait.pipeline.live.cast import Cast
 
 __all__ = ["Cover"]
 
-_BY_USER, _LEAVING = 1, 2
-"""Why a path is muted: bits of its cell."""
-
 
 class Cover:
     """Belongs to a session. Its public methods may be called from any thread.
@@ -55,12 +52,12 @@ class Cover:
     @property
     def face_on(self) -> bool:
         """The persona moves; otherwise its still portrait is shown."""
-        return not self._video.get("muted") & _BY_USER
+        return not self._video.get("muted")
 
     @property
     def voice_on(self) -> bool:
         """The persona is heard; otherwise there is silence."""
-        return not self._audio.get("muted") & _BY_USER
+        return not self._audio.get("muted")
 
     def set_rest(self, on: bool) -> None:
         """See `rests`. The end of a rest opens the devices again."""
@@ -68,16 +65,15 @@ class Cover:
 
     def set_face(self, on: bool) -> None:
         """See `face_on`."""
-        _mark(self._video, _BY_USER, not on)
+        self._video.set("muted", int(not on))
 
     def set_voice(self, on: bool) -> None:
         """See `voice_on`."""
-        _mark(self._audio, _BY_USER, not on)
+        self._audio.set("muted", int(not on))
 
     def hide(self, on: bool) -> None:
         """Face and voice are off besides what the user has said: somebody who reveals is about to leave the stage."""
-        _mark(self._video, _LEAVING, on)
-        _mark(self._audio, _LEAVING, on)
+        self._both("hidden", on)
 
     def begin_panic(self) -> None:
         """From the next frame and block on; who reveals leaves the stage."""
@@ -119,8 +115,3 @@ class Cover:
     def _both(self, cell: str, on: bool) -> None:
         for board in (self._video, self._audio):
             board.set(cell, int(on))
-
-
-def _mark(board: Board, bit: int, on: bool) -> None:
-    now = board.get("muted")
-    board.set("muted", now | bit if on else now & ~bit)

@@ -34,15 +34,17 @@ class Kept:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._path, self._clock = path, clock
         self._rows: list[dict[str, Any]] = self._read()
+        self._known: dict[tuple[str, str], Observation] = {}  # who asks twice is given the same object
 
     def find(self, camera: str, persona: str) -> Observation | None:
         """The persona's own for this camera; else the newest of any persona's for it."""
         rows = [row for row in self._rows if row["camera"] == camera]
         own = [row for row in rows if row["persona"] == persona]
         for row in sorted(own or rows, key=lambda row: -row["made"]):
-            found = _observation(row)
+            place = (camera, row["persona"])
+            found = self._known.get(place) or _observation(row)
             if found is not None:
-                return found
+                return self._known.setdefault(place, found)
         return None
 
     def keep(self, camera: str, persona: str, reference: Observation) -> None:
@@ -53,6 +55,7 @@ class Kept:
             for row in self._rows
             if row["camera"] != camera or (row["persona"] != persona and 0 <= now - row["made"] < _SAME_SITTING_S)
         ]
+        self._known[camera, persona] = reference
         arrays = {name: np.round(getattr(reference, name), 4).tolist() for name in _SHAPES}
         size = {"width": reference.width, "height": reference.height, "confidence": reference.confidence}
         self._rows = [*self._rows, {"camera": camera, "persona": persona, "made": now, **size, **arrays}][-_MOST:]

@@ -149,6 +149,7 @@ AUDIO_CELLS = (
     "blocks",
     "silent_blocks",
     "late",  # blocks that took longer than they last
+    "over_60_ms",  # blocks that left so much later than they were spoken, whatever the sinks add
     "skipped",  # samples that came too late to be of use
     "errors",
     "underruns",
@@ -172,7 +173,8 @@ CONTROL_CELLS = (
     "delay_ns",  # how long this path waits for the other
     "panic",  # 1: only the card, only silence
     "rest",  # 1: the device is closed; the card now and then, no sound at all
-    "muted",  # not 0: the persona's still portrait; silence
+    "muted",  # 1: the user has switched the face or the voice off: the persona's still portrait; silence
+    "hidden",  # 1: the same, because somebody who reveals is about to leave the stage
     "obs_period_ns",  # how long OBS's frames last; 0: nobody knows
 )
 """Written by the session, read by a process each frame or block without waiting: they reach a process that is busy,

@@ -202,7 +202,7 @@ class _VideoProcess:
                 self._make_source, source, self._frames, lambda t, p: self._notice("camera", t, p),
                 rests=lambda: releases(self._options.source) and self._rests,
             )  # fmt: skip
-            self._performer.asleep = lambda: self._rests or bool(self._plan.control.get("muted"))
+            self._performer.asleep = lambda: self._cover() is not None and not self._plan.control.get("panic")
             self._feed.start()
             self._performer.start()
             threading.Thread(target=self._listen, name="orders", daemon=True).start()
@@ -310,7 +310,7 @@ class _VideoProcess:
         control = self._plan.control
         if control.get("panic") or control.get("rest"):
             return self._card
-        return self._stand_in if control.get("muted") else None
+        return self._stand_in if control.get("muted") or control.get("hidden") else None
 
     def _card(self, captured_ns: int) -> PersonaFrame:
         self._follow_cue(captured_ns)

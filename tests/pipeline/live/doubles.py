@@ -144,7 +144,7 @@ class MakeFace:
 
 
 class _Engine(FaceEngine):
-    """Paints the persona's colour with a stripe that moves."""
+    """Paints the persona's colour with a stripe that moves everywhere but over the last column."""
 
     name = "test"
     needs_pixels = True

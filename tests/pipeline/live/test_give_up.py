@@ -53,7 +53,9 @@ def test_the_card_is_held_in_the_place_of_a_video_process_that_was_given_up(tmp_
         os.kill(show.session.pids["video"], signal.SIGKILL)  # the stand-in is kept alive as well
         show.until(lambda: show.session.status().video.phase is not Phase.RUNNING)
         show.state("card")
-        show.session.switch("green")
+        show.session._crew.order(
+            lambda: show.session._crew._requested("persona", 2)
+        )  # a key in the preview window; the card's window has them too
         show.heals()
         assert show.session.persona == "green"
     kinds = {one.origin for one in doubles.caught_frames(show.frames_path) if begun < one.written_ns < ended}
@@ -86,7 +88,7 @@ def test_nobody_is_blamed_for_the_time_in_which_everybody_slept(tmp_path: Path) 
                 os.kill(pid, signal.SIGCONT)
             woken.append(1)
 
-        show.session._order(sleep)
+        show.session._crew.order(sleep)
         show.until(lambda: bool(woken), 30)
         show.heals()
         assert list(show.session.pids.values()) == pids

@@ -109,3 +109,14 @@ def test_a_session_takes_it_up_again(tmp_path: Path) -> None:
         show.goes_on("video", "frames_in", 60)
     assert not any(notice.text.startswith("Calibrated") for notice in show.notices[told:])
     assert doubles.PERSONAS[0].name in path.read_text()
+
+
+def test_who_asks_twice_is_given_the_same_reference(tmp_path: Path) -> None:
+    """A session compares them: another object would be sent to the engine anew with every switch, which forgets the
+    picture that a neural engine has of it."""
+    kept = Kept(tmp_path / "c.json")
+    reference = _seen()
+    kept.keep("camera:0", "ada", reference)
+    assert kept.find("camera:0", "ada") is reference
+    again = Kept(tmp_path / "c.json")
+    assert again.find("camera:0", "ink") is again.find("camera:0", "ada")

@@ -24,7 +24,7 @@ def _with_understudies(folder: Path, **more: object) -> Show:
 
 
 def _of(show: Show, path: str) -> Understudy:
-    keeper = show.session._video if path == "video" else show.session._audio
+    keeper = show.session._crew.video if path == "video" else show.session._crew.audio
     assert keeper is not None
     assert keeper._understudy is not None
     return keeper._understudy
@@ -57,7 +57,7 @@ def test_it_goes_on_in_the_place_of_a_killed_one(tmp_path: Path, path: str) -> N
             os.kill(pid, 0)
     pictures = list(doubles.caught_frames(show.frames_path))
     made = [one for one in pictures if one.origin == "engine"]  # the very last one may be a stand-in
-    assert made[-1].data[0, 0].tolist() == list(doubles.PERSONAS[1].colour)
+    assert made[-1].data[0, -1].tolist() == list(doubles.PERSONAS[1].colour)
     assert not any(PictureMark.found(one.data) for one in pictures[::5])
 
 
@@ -68,13 +68,13 @@ def test_one_that_is_told_of_an_edit_too_late_prepares_first(tmp_path: Path) -> 
         waits = _ready(show, "video")
         edited = replace(doubles.PERSONAS[0], colour=(7, 90, 200))
         show.session.renew(edited)
-        show.until(lambda: show.session.profile("red") is edited and show.session._cast.complete)
+        show.until(lambda: show.session.profile("red") is edited and show.session._crew.cast.complete)
         os.kill(show.session.pids["video"], signal.SIGKILL)
         show.until(lambda: show.session.pids.get("video") == waits)
         show.heals()
         show.goes_on("video", "from_engine", 10)
     made = [one for one in doubles.caught_frames(show.frames_path) if one.origin == "engine"]
-    assert made[-1].data[0, 0].tolist() == [7, 90, 200]
+    assert made[-1].data[0, -1].tolist() == [7, 90, 200]
 
 
 def test_whoever_reveals_and_has_left_does_not_come_back_with_it(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_whoever_reveals_and_has_left_does_not_come_back_with_it(tmp_path: Path)
         show.goes_on("video", "from_engine", 60)
     after = [one for one in list(doubles.caught_frames(show.frames_path))[begun + 30 :] if one.origin == "engine"]
     assert after
-    assert {tuple(one.data[0, 0].tolist()) for one in after} == {doubles.PERSONAS[0].colour}
+    assert {tuple(one.data[0, -1].tolist()) for one in after} == {doubles.PERSONAS[0].colour}
 
 
 def test_one_that_dies_is_replaced_and_the_show_does_not_notice(tmp_path: Path) -> None:
@@ -111,4 +111,4 @@ def test_one_that_dies_is_replaced_and_the_show_does_not_notice(tmp_path: Path) 
 
 def test_there_is_none_unless_it_is_asked_for(tmp_path: Path) -> None:
     show = Show(tmp_path)
-    assert show.session._video._understudy is None
+    assert show.session._crew.video._understudy is None
