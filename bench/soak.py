@@ -4,8 +4,11 @@
 
 The daemon (`daemon.app.App`, mesh personas, both media processes, the control API) runs in a process of its own on the
 library's fakes: a marked camera and a marked microphone with faults, and sinks that look for the marks in every
-picture and every half second of sound (`obs_portrait.pipeline.fakes`). Times are read at the sinks: a fault counts as
-over when the first picture that an engine made, and the first block that a converter made, left after its end.
+picture and every half second of sound (`obs_portrait.pipeline.fakes`). Beside them are a real PulseAudio with the
+virtual microphone, which a program hears and searches for the mark, and a real OBS that the daemon follows; where they
+are not installed their faults are left out, and the figures say so. Times are read at the sinks: a fault counts as over
+when the first picture that an engine made, and the first block that a converter made, left after its end, and when OBS
+or the virtual microphone, if it was about them, were there again. `--fault 0` leaves all faults out.
 """
 
 from __future__ import annotations
@@ -16,14 +19,11 @@ import json
 import multiprocessing
 import os
 import random
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,197 +31,63 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import psutil
 
+from bench.soak_faults import HANGS, KINDS, FlakyFace, Soak, possible
+from bench.soak_house import House
 from daemon.app import App, Doors
 from daemon.control.client import ControlClient
-from obs_portrait.errors import ControlError, PipelineError
+from daemon.logs import logging_to_files
+from obs_portrait.folders import state_dir
 from obs_portrait.pipeline.clock import now_ns
-from obs_portrait.pipeline.fakes import FAULTS, SEEN, FakeCamera, FakeMicrophone, Fault, WatchingAudio, WatchingVideo
+from obs_portrait.pipeline.fakes import FAULTS, SEEN, FakeCamera, FakeMicrophone, WatchingAudio, WatchingVideo
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.options import LiveOptions, Makers
 
 CAST = ("ada", "bronze", "ink")
-PATIENCE_S = 60.0
-_RAISES, _HANGS = 1, 2
+VOICE = ("blocks", "late", "over_60_ms", "priority")
+"""Cells of the audio process."""
 
 
-@dataclass(frozen=True)
-class FlakyFace:
-    """Prepares as usual; on order the engine raises for one frame in ten, or hangs."""
-
-    faults: Board
-
-    def __call__(self, persona: Any, canvas: Any) -> Any:
-        from obs_portrait.pipeline.prepare import prepare_face
-
-        face = prepare_face(persona, canvas)
-        render, count = face.engine.render, [0]
-
-        def flaky(*arguments: Any) -> Any:
-            count[0] += 1
-            if self.faults.get("engine") == _RAISES and count[0] % 10 == 0:
-                raise PipelineError("the engine raised, as it was told to")
-            while self.faults.get("engine") == _HANGS:
-                time.sleep(0.005)
-            return render(*arguments)
-
-        face.engine.render = flaky  # type: ignore[method-assign, assignment]
-        return face
-
-
-def daemon(options: LiveOptions, pids: Board) -> None:
-    """The daemon's process. pids: of the media processes that are on now."""
-    with App(options, Doors(obs=False, port=0)) as app:
+def daemon(options: LiveOptions, inside: Board) -> None:
+    """The daemon's process. inside: process ids of the media processes that are on now, and the `VOICE`."""
+    with logging_to_files(), App(options, Doors(port=0)) as app:
         while not app.wait(0.02):
-            for name in pids.names:
-                pids.set(name, app.session.pids.get(name, 0))
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Waits a minute at most."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-
-
-@dataclass
-class Soak:
-    """What the driver of the soak holds."""
-
-    faults: Board
-    engine: Board
-    pictures: Board
-    sounds: Board
-    client: ControlClient
-    process: Any
-    pids: Board
-
-    def media(self, name: str) -> psutil.Process:
-        """ "video" or "audio": the one that is on."""
-        until(lambda: self.pids.get(name) > 0)
-        return psutil.Process(self.pids.get(name))
-
-    def children(self) -> list[psutil.Process]:
-        """Both, and their understudies."""
-        found = psutil.Process(self.process.pid).children()
-        return [one for one in found if "fork" in " ".join(one.cmdline())]
-
-    def ask(self, path: str, body: dict[str, Any]) -> None:
-        """A request that may find the daemon asleep."""
-        with contextlib.suppress(ControlError):
-            self.client.request("POST", path, body, timeout=20.0)
-
-    def back(self, since_ns: int) -> float:
-        """Seconds from then until picture and voice of a persona leave again; infinite after a minute."""
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
-            picture, sound = self.pictures.get("frame_ns"), self.sounds.get("sound_ns")
-            if picture > since_ns and sound > since_ns:
-                return (max(picture, sound) - since_ns) / 1e9
-            time.sleep(0.005)
-        return float("inf")
-
-
-def _kill(which: str) -> Callable[[Soak], int]:
-    def fault(soak: Soak) -> int:
-        soak.media(which).kill()
-        return now_ns()
-
-    return fault
-
-
-def _stop(which: str, seconds: float = 10.0) -> Callable[[Soak], int]:
-    def fault(soak: Soak) -> int:
-        stopped = soak.media(which)
-        stopped.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
-        with contextlib.suppress(psutil.Error):
-            stopped.send_signal(signal.SIGCONT)
-        return now_ns()
-
-    return fault
-
-
-def _suspend(soak: Soak) -> int:
-    everybody = [psutil.Process(soak.process.pid), *soak.children()]
-    for one in everybody:
-        one.send_signal(signal.SIGSTOP)
-    time.sleep(10.0)
-    for one in everybody:
-        one.send_signal(signal.SIGCONT)
-    return now_ns()
-
-
-def _device(cell: str, what: Fault, seconds: float = 6.0) -> Callable[[Soak], int]:
-    def fault(soak: Soak) -> int:
-        soak.faults.set(cell, what)
-        time.sleep(seconds)
-        soak.faults.set(cell, Fault.NONE)
-        return now_ns()
-
-    return fault
-
-
-def _engine(what: int, seconds: float) -> Callable[[Soak], int]:
-    def fault(soak: Soak) -> int:
-        soak.engine.set("engine", what)
-        time.sleep(seconds)
-        soak.engine.set("engine", 0)
-        return now_ns()
-
-    return fault
-
-
-def _load(soak: Soak) -> int:
-    """Both cores, or as many as there are, for 30 s."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 2)]
-    time.sleep(30.0)
-    for one in busy:
-        one.kill()
-        one.wait()
-    return now_ns()
-
-
-KINDS: dict[str, Callable[[Soak], int]] = {
-    "video process killed": _kill("video"),
-    "audio process killed": _kill("audio"),
-    "video process stopped for 10 s": _stop("video"),
-    "audio process stopped for 10 s": _stop("audio"),
-    "camera gone and back": _device("camera", Fault.GONE),
-    "camera frozen": _device("camera", Fault.FROZEN),
-    "camera driver raises": _device("camera", Fault.BROKEN),
-    "microphone gone and back": _device("microphone", Fault.GONE),
-    "microphone frozen": _device("microphone", Fault.FROZEN),
-    "engine raises one frame in ten": _engine(_RAISES, 10.0),
-    "engine hangs": _engine(_HANGS, 2.5),
-    "all cores busy for 30 s": _load,
-    "everybody asleep for 10 s": _suspend,
-}
+            for name in ("video", "audio"):
+                inside.set(name, app.session.pids.get(name, 0))
+            audio = app.session.status().audio
+            for name in VOICE:
+                inside.set(name, audio.cells.get(name, 0) if audio is not None else 0)
 
 
 @contextlib.contextmanager
 def started(folder: Path) -> Iterator[Soak]:
     """The daemon, live."""
     os.environ["OBS_PORTRAIT_RUNTIME_DIR"] = str(folder / "run")
-    os.environ["OBS_PORTRAIT_CONFIG_DIR"] = str(folder / "config")
+    house = House(folder)
     faults, engine = Board(*FAULTS), Board("engine")
-    pictures, sounds = Board(*SEEN), Board(*SEEN)
-    options = LiveOptions(
-        source=FakeCamera(faults), personas=CAST, sinks=(WatchingVideo(pictures),), audio=FakeMicrophone(faults),
-        audio_sinks=(WatchingAudio(sounds),), makers=Makers(face=FlakyFace(engine)), understudies=True,
-    )  # fmt: skip
-    pids = Board("video", "audio")
-    process = multiprocessing.get_context("spawn").Process(target=daemon, args=(options, pids))
-    process.start()
-    soak = Soak(faults, engine, pictures, sounds, ControlClient(folder / "run", timeout=20.0), process, pids)
+    pictures, sounds, inside = Board(*SEEN), Board(*SEEN), Board("video", "audio", *VOICE)
+    process = None
     try:
+        house.open()
+        options = LiveOptions(
+            source=FakeCamera(faults), personas=CAST, sinks=(WatchingVideo(pictures),), audio=FakeMicrophone(faults),
+            audio_sinks=(WatchingAudio(sounds), *(("virtualmic",) if house.pulse is not None else ())),
+            makers=Makers(face=FlakyFace(engine)), understudies=True, calibrations=state_dir() / "calibrations.json",
+        )  # fmt: skip
+        process = multiprocessing.get_context("spawn").Process(target=daemon, args=(options, inside))
+        with house.clock.shown():
+            process.start()
+        client = ControlClient(folder / "run", timeout=20.0)
+        soak = Soak(faults, engine, pictures, sounds, client, process, inside, house)
         if soak.back(0) == float("inf"):
             raise SystemExit("The daemon was not live after a minute.")
         yield soak
         soak.ask("/v1/quit", {})
         process.join(20)
     finally:
-        if process.is_alive():
+        if process is not None and process.is_alive():
             process.kill()
+            process.join()
+        house.close()
 
 
 def panics(soak: Soak, count: int, *, hanging: bool) -> list[float]:
@@ -229,7 +95,7 @@ def panics(soak: Soak, count: int, *, hanging: bool) -> list[float]:
     found = []
     for _ in range(count):
         if hanging:
-            soak.engine.set("engine", _HANGS)
+            soak.engine.set("engine", HANGS)
             time.sleep(0.3)
         begun = now_ns()
         soak.client.panic(True)
@@ -243,7 +109,7 @@ def panics(soak: Soak, count: int, *, hanging: bool) -> list[float]:
 
 
 def usage(soak: Soak) -> dict[str, float]:
-    """Memory in MB, threads and open files: of the daemon, and of all three."""
+    """Memory in MB, threads and open files: of the daemon, and of all its processes."""
     everybody = [psutil.Process(soak.process.pid), *soak.children()]
     figures: dict[str, float] = {}
     with contextlib.suppress(psutil.Error):
@@ -261,18 +127,19 @@ def run(minutes: float, switch_s: float, fault_s: float, folder: Path) -> dict[s
     samples: list[dict[str, float]] = []
     order: list[str] = []
     with started(folder) as soak:
+        kinds = possible(soak.house)
         quick, hung = panics(soak, 10, hanging=False), panics(soak, 10, hanging=True)
         begun = time.monotonic()
-        next_switch, next_fault, next_look, switches = switch_s, fault_s, 10.0, 0
-        late = [0, 0]
+        next_switch, next_fault, next_look, switches = switch_s, fault_s or float("inf"), 10.0, 0
         while (now := time.monotonic() - begun) < minutes * 60:
             if now >= next_switch:
                 soak.ask("/v1/switch", {"persona": rng.choice(CAST)})
                 switches, next_switch = switches + 1, now + switch_s
             if now >= next_fault:
-                order = order or rng.sample(list(KINDS), len(KINDS))
+                order = order or rng.sample(list(kinds), len(kinds))
                 kind = order.pop()
-                took = soak.back(KINDS[kind](soak))
+                over = kinds[kind](soak)
+                took = max(soak.back(over.at_ns), over.took_s)
                 recovered.append((kind, took))
                 print(f"{now / 60:5.1f} min  {kind}: back after {took:.2f} s", flush=True)
                 next_fault = time.monotonic() - begun + fault_s
@@ -283,14 +150,17 @@ def run(minutes: float, switch_s: float, fault_s: float, folder: Path) -> dict[s
                 next_look = now + 10.0
             time.sleep(0.1)
         status = soak.client.status()
-        late = [int(status.get("late_blocks", 0)), soak.sounds.get("blocks")]
         found = {name: soak.pictures.get(name) for name in ("frames", "persona_frames", "marked_frames")}
         found |= {name: soak.sounds.get(name) for name in ("blocks", "persona_blocks", "marked_samples")}
-        problems = status.get("problems")
+        listener = soak.house.listener
+        found["heard_samples"] = listener.heard if listener is not None else 0
+        found["marked_samples"] += listener.marked if listener is not None else 0
     return {
         "minutes": minutes, "switches": switches, "load": os.getloadavg(), **found,
-        "late_blocks_since_the_last_restart": late[0], "faults": recovered,
-        "panic_ms": quick, "panic_while_the_engine_hangs_ms": hung, "usage": samples, "problems_at_the_end": problems,
+        "voice_since_the_last_restart": {name: soak.inside.get(name) for name in VOICE},
+        "faults": recovered, "not_possible_here": sorted(KINDS.keys() - kinds.keys()),
+        "panic_ms": quick, "panic_while_the_engine_hangs_ms": hung, "usage": samples,
+        "problems_at_the_end": status.get("problems"),
     }  # fmt: skip
 
 
@@ -305,7 +175,7 @@ def plot(found: dict[str, Any], path: Path) -> None:
     """Memory over time, and how long each fault took."""
     from PIL import Image, ImageDraw, ImageFont
 
-    image = Image.new("RGB", (1000, 640), "white")
+    image = Image.new("RGB", (1000, 730), "white")
     draw, small = ImageDraw.Draw(image), ImageFont.load_default(13)
     samples, last = found["usage"], max(1.0, found["minutes"] * 60)
     highest = max((one["all_mb"] for one in samples), default=1.0) * 1.1
@@ -324,7 +194,7 @@ def plot(found: dict[str, Any], path: Path) -> None:
         for seconds in times:
             x = 330 + min(600.0, 150 * seconds)
             draw.ellipse((x - 4, y + 4, x + 4, y + 12), fill="#2a6fdb" if seconds <= 2 else "#d1495b")
-    draw.line((630, 322, 630, 630), fill="#999999")
+    draw.line((630, 322, 630, 710), fill="#999999")
     image.save(path)
 
 
@@ -333,7 +203,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--switch", type=float, default=20.0)
-    parser.add_argument("--fault", type=float, default=60.0)
+    parser.add_argument("--fault", type=float, default=60.0, help="0: none")
     parser.add_argument("--check", action="store_true", help="fail if anything leaked or did not come back")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
@@ -349,6 +219,9 @@ def main() -> None:
         f"{found['minutes']:g} min, {found['switches']} switches, {len(found['faults'])} faults, load {found['load']}"
     )
     print(f"marked pictures {found['marked_frames']} of {found['frames']}, marked samples {found['marked_samples']}")
+    print(f"voice since its last restart: {found['voice_since_the_last_restart']}")
+    if found["not_possible_here"]:
+        print(f"not possible here: {', '.join(found['not_possible_here'])}")
     print(f"faults that took longer than 2 s: {slow or 'none'}")
     for name in ("panic_ms", "panic_while_the_engine_hangs_ms"):
         values = sorted(found[name])

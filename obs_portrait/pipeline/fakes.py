@@ -38,7 +38,7 @@ SEEN: Final = (
     "marked_frames",  # that show the mark: must stay 0
     "blocks",
     "persona_blocks",  # of these, made by a converter
-    "sound_ns",  # when the last one of those came
+    "sound_ns",  # when the last one of those came that was not silent
     "marked_samples",  # must stay 0
 )
 """Cells of a board of what the sinks saw; pictures and sound have one each, a board has one writer."""
@@ -155,7 +155,8 @@ def _wait_while(faults: Board, cell: str, fault: Fault, seconds: float) -> None:
 
 @dataclass(frozen=True)
 class WatchingVideo:
-    """Makes the sink inside the video process. seen: a `Board(*SEEN)`. The board outlives the process."""
+    """Makes the sink inside the video process. seen: a `Board(*SEEN)`, which outlives the process. Every picture is
+    searched as a whole and in one of five parts by turns, so that the sink does not take the time of the show."""
 
     seen: Board
 
@@ -168,19 +169,21 @@ class _WatchingVideo(VideoSink):
 
     def __init__(self, seen: Board) -> None:
         self._seen = seen
+        self._count = 0
 
     def _open(self, width: int, height: int, rate: Fraction) -> None:
         pass
 
     def _write(self, frame: PersonaFrame) -> None:
         seen, now = self._seen, now_ns()
+        self._count += 1
         seen.set("frames", seen.get("frames") + 1)
         if frame.origin is Origin.ENGINE:
             seen.set("persona_frames", seen.get("persona_frames") + 1)
             seen.set("frame_ns", now)
         elif frame.origin is Origin.CARD:
             seen.set("card_ns", now)
-        if PictureMark.found(frame.image):
+        if PictureMark.found(frame.image, part=self._count):
             seen.set("marked_frames", seen.get("marked_frames") + 1)
 
     def close(self) -> None:
@@ -214,7 +217,8 @@ class _WatchingAudio(AudioSink):
         seen.set("blocks", seen.get("blocks") + 1)
         if block.origin is Origin.ENGINE:
             seen.set("persona_blocks", seen.get("persona_blocks") + 1)
-            seen.set("sound_ns", now_ns())
+            if block.samples.any():
+                seen.set("sound_ns", now_ns())
         self._heard.append(block.samples)
         self._count += block.samples.size
         if self._count >= SAMPLE_RATE // 2:

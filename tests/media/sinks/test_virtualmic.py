@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,47 +17,18 @@ from obs_portrait.media.sinks.virtualmic import VirtualMicSink, virtual_mic_prob
 from obs_portrait.media.types import SAMPLE_RATE, MicBlock
 from obs_portrait.pipeline.guard import AudioGuard
 from obs_portrait.pipeline.live.returning import ReturningSink
+from tests.media.real_pulse import RealPulse, why_not
 from tests.obs.real_obs import until
 
 BLOCK = 480
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or not all(shutil.which(name) for name in ("pulseaudio", "pactl", "parec")),
-    reason="no PulseAudio here; on Debian: sudo apt install pulseaudio pulseaudio-utils",
-)
-
-
-class Server:
-    """A sound server without any hardware."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.socket = folder / "native"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        modules = ("-L", f"module-native-protocol-unix socket={self.socket} auth-anonymous=1")
-        self.process = subprocess.Popen(
-            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-level=error",
-             *modules],
-            env={**os.environ, "XDG_RUNTIME_DIR": str(self.folder), "HOME": str(self.folder)},
-        )  # fmt: skip
-        until(self.socket.exists, 20, "PulseAudio listens")
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-        self.socket.unlink(missing_ok=True)
-
-    def names(self, kind: str) -> str:
-        return subprocess.run(["pactl", "list", "short", kind], capture_output=True, text=True, check=True).stdout
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    made = Server(tmp_path)
-    monkeypatch.setenv("PULSE_SERVER", f"unix:{made.socket}")
-    monkeypatch.setenv("PULSE_COOKIE", str(tmp_path / "cookie"))
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealPulse]:
+    made = RealPulse(tmp_path)
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value)
     made.start()
     yield made
     made.kill()
@@ -105,7 +73,9 @@ def _tone(path: Path, hz: float) -> float:
     return float(power[np.abs(at - hz) < 10].sum() / max(power.sum(), 1e-9))
 
 
-def test_what_the_persona_says_is_heard_from_the_microphone_and_nothing_stays(server: Server, tmp_path: Path) -> None:
+def test_what_the_persona_says_is_heard_from_the_microphone_and_nothing_stays(
+    server: RealPulse, tmp_path: Path
+) -> None:
     before = server.names("modules")
     sink = open_audio("virtualmic")
     assert isinstance(sink, VirtualMicSink)
@@ -121,7 +91,7 @@ def test_what_the_persona_says_is_heard_from_the_microphone_and_nothing_stays(se
     assert server.names("modules") == before
 
 
-def test_what_a_killed_predecessor_left_is_used_again_and_taken_away(server: Server) -> None:
+def test_what_a_killed_predecessor_left_is_used_again_and_taken_away(server: RealPulse) -> None:
     before = server.names("modules")
     first = VirtualMicSink()
     first.open()
@@ -134,7 +104,7 @@ def test_what_a_killed_predecessor_left_is_used_again_and_taken_away(server: Ser
     first.close()
 
 
-def test_it_survives_the_end_of_the_sound_server(server: Server, tmp_path: Path) -> None:
+def test_it_survives_the_end_of_the_sound_server(server: RealPulse, tmp_path: Path) -> None:
     told: list[tuple[str, bool]] = []
     sink = ReturningSink(VirtualMicSink, lambda text, problem: told.append((text, problem)))
     sink.open()
