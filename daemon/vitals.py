@@ -24,8 +24,11 @@ _WINDOW: Final = 15
 """So many seconds in a row must be bad, or good again: one hiccup is no drift."""
 _SETTLED: Final = 60
 SERIES: Final = (
-    "fps", "picture_ms", "voice_ms", "skew_ms", "dropped", "late_blocks", "cpu_percent", "memory_mb",
+    "fps", "picture_ms", "voice_ms", "skew_ms", "track_ms", "render_ms", "dropped", "late_blocks", "cpu_percent",
+    "memory_mb",
 )  # fmt: skip
+
+STAGES: Final = ("track", "render")
 
 
 class Usage:
@@ -137,6 +140,7 @@ class Vitals:
             "picture_ms": round(status.video.latency_ms, 1) or None if shows else None,
             "voice_ms": round(audio.get("latency_ns", 0) / 1e6, 1) or None,
             "skew_ms": round(status.skew_ms, 1) if status.skew_ms is not None and shows else None,
+            **{f"{name}_ms": _ms(status.video.cells.get(f"{name}_ns", 0)) if shows else None for name in STAGES},
             **{name: float(count) for name, count in new.items()},
         }
 
@@ -179,6 +183,10 @@ class Vitals:
         changed = self._alarms[name].feed(beyond)
         if changed is not None:
             self._note(f"drift: {name}", text if changed else f"The {name} is as it should be again.", changed)
+
+
+def _ms(ns: int) -> float | None:
+    return round(ns / 1e6, 1) or None
 
 
 def _shows(status: LiveStatus) -> bool:

@@ -105,8 +105,8 @@ class Hint(TypedDict):
 class History(TypedDict):
     """Figures over time, newest last, one every `step_s` seconds; None where unknown.
 
-    series: fps, picture_ms, voice_ms, skew_ms, dropped and late_blocks (in that step), cpu_percent (of one core, all
-    processes together), memory_mb.
+    series: fps, picture_ms, voice_ms, skew_ms, track_ms and render_ms (how long the stages of a picture take), dropped
+    and late_blocks (in that step), cpu_percent (of one core, all processes together), memory_mb.
     """
 
     step_s: float

@@ -200,7 +200,7 @@ class ObsClient:
                     failures = 0
             if not self._stop.is_set():
                 failures += 1
-                self._stop.wait(min(0.2 * 1.6 ** min(failures, 20), 2.0 if local else 10.0))
+                self._stop.wait(min(0.2 * 1.6 ** min(failures, 20), 1.0 if local else 10.0))
 
     def _serve(self, connection: Connection) -> bool:
         """Lives with one link until it ends. False if it was never of use."""

@@ -16,7 +16,7 @@ class Backoff:
     """Waiting times that double from `first` up to `limit` seconds, for a device that is gone."""
 
     first: float = 0.2
-    limit: float = 1.5  # whoever plugs a camera in again does not want to wait longer
+    limit: float = 1.0  # whoever plugs a camera in again does not want to wait longer
     _next: float = field(default=0.0, init=False)
 
     def failed(self) -> float:
