@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from obs_portrait.errors import MediaError
 from obs_portrait.media import portaudio
@@ -21,6 +21,9 @@ __all__ = [
     "list_screens",
     "list_sound_devices",
 ]
+
+_OURS: Final = "OBS Portrait"
+"""The label under which our documentation loads v4l2loopback: what the persona is shown on is no camera to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,9 @@ def _cameras_of_v4l2(folder: Path = Path("/sys/class/video4linux")) -> list[Devi
     for node in folder.glob("video*"):
         try:
             # A camera has several nodes; the first one gives the pictures, the others describe them.
-            if (node / "index").read_text().strip() == "0":
-                found.append(Device(int(node.name[5:]), (node / "name").read_text().strip()))
+            name = (node / "name").read_text().strip()
+            if (node / "index").read_text().strip() == "0" and name != _OURS:
+                found.append(Device(int(node.name[5:]), name))
         except (OSError, ValueError):
             continue
     return sorted(found, key=lambda camera: camera.index)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.media.real_pulse import RealPulse, why_not
+
 _SOUND = """
-load-module module-native-protocol-unix socket={socket} auth-anonymous=1
 load-module module-null-sink sink_name=portrait_voice rate=48000 channels=1
 load-module module-remap-source master=portrait_voice.monitor source_name=portrait_mic
 set-default-source portrait_mic
@@ -40,42 +41,28 @@ class SoundServer:
     """PulseAudio with a null sink whose monitor is the default microphone: what is played is heard."""
 
     def __init__(self, folder: Path) -> None:
-        _need("pulseaudio", "pactl")
+        if (reason := why_not()) is not None:
+            pytest.skip(reason)
         if not list(Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so")):
             pytest.skip("libasound2-plugins is not installed, so that PortAudio cannot see PulseAudio")
-        self._folder = folder
-        socket = folder / "native"
-        (folder / "start.pa").write_text(_SOUND.format(socket=socket))
+        self._pulse = RealPulse(folder, _SOUND)
         self.environment = {
             **{k: v for k, v in os.environ.items() if k not in ("DISPLAY", "DBUS_SESSION_BUS_ADDRESS")},
             "HOME": str(folder),
             "XDG_RUNTIME_DIR": str(folder),
             "PULSE_RUNTIME_PATH": str(folder / "pulse"),
-            "PULSE_SERVER": f"unix:{socket}",
+            **self._pulse.environment,
         }
 
     @contextlib.contextmanager
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
         """The process; it serves when this enters."""
-        command = ["pulseaudio", "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit", "--use-pid-file=no", "-n"]
-        with (self._folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [*command, "-F", str(self._folder / "start.pa")], env=self.environment, stdout=log, stderr=log
-            )
+        self._pulse.start()
         try:
-            for _ in range(100):
-                if process.poll() is not None:
-                    pytest.skip(f"PulseAudio does not start here: {(self._folder / 'log').read_text()[-300:]}")
-                asked = subprocess.run(["pactl", "info"], env=self.environment, capture_output=True, check=False)
-                if asked.returncode == 0:
-                    break
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(0.1)
-            else:
-                pytest.skip("PulseAudio was started and does not answer")
-            yield process
+            assert self._pulse.process is not None
+            yield self._pulse.process
         finally:
-            _tidy(process)
+            self._pulse.kill()
 
 
 @contextlib.contextmanager

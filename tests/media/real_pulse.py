@@ -25,38 +25,48 @@ def why_not() -> str | None:
 
 
 class RealPulse:
-    """folder: holds its socket. `environment` is what its clients need."""
+    """folder: holds its socket, its log and all that it knows. commands: what it does at its start, as in default.pa.
+    `environment` is what its clients need."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, commands: str = "") -> None:
         self.folder = folder
         self.socket = folder / "native"
         self.environment = {"PULSE_SERVER": f"unix:{self.socket}", "PULSE_COOKIE": str(folder / "cookie")}
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        protocol = f"load-module module-native-protocol-unix socket={self.socket} auth-anonymous=1\n"
+        (folder / "start.pa").write_text(protocol + commands)
 
     def start(self) -> None:
-        """Starts it and waits until it listens."""
-        modules = ("-L", f"module-native-protocol-unix socket={self.socket} auth-anonymous=1")
-        self._process = subprocess.Popen(
-            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-level=error",
-             *modules],
-            env={**os.environ, "XDG_RUNTIME_DIR": str(self.folder), "HOME": str(self.folder)},
-        )  # fmt: skip
+        """Starts it and waits until it serves."""
+        options = ("-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-level=error")
+        of_its_own = {"XDG_RUNTIME_DIR": str(self.folder), "HOME": str(self.folder)}
+        foreign = ("DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "PULSE_SERVER")
+        environment = {name: value for name, value in os.environ.items() if name not in foreign} | of_its_own
+        with (self.folder / "pulse.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                ["pulseaudio", *options, "-F", str(self.folder / "start.pa")], env=environment, stdout=log, stderr=log
+            )
         until = time.monotonic() + _PATIENCE_S
-        while not self.socket.exists():
-            if time.monotonic() > until:
-                raise RuntimeError("PulseAudio does not listen")
+        while not self._serves():
+            if time.monotonic() > until or self.process.poll() is not None:
+                raise RuntimeError(f"PulseAudio does not serve: {(self.folder / 'pulse.log').read_text()[-300:]}")
             time.sleep(0.01)
+
+    def _serves(self) -> bool:
+        return self.socket.exists() and self._pactl("info").returncode == 0
+
+    def _pactl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, **self.environment}
+        return subprocess.run(["pactl", *arguments], capture_output=True, text=True, check=False, env=environment)
 
     def kill(self) -> None:
         """SIGKILL: the sound server crashes."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
         self.socket.unlink(missing_ok=True)
 
     def names(self, kind: str) -> str:
         """What `pactl list short` says of "sinks", "sources", "modules"."""
-        command = ["pactl", "list", "short", kind]
-        environment = {**os.environ, **self.environment}
-        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+        return self._pactl("list", "short", kind).stdout

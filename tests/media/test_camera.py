@@ -167,8 +167,9 @@ def test_a_camera_is_found_by_a_part_of_its_name(wish: str, index: int, monkeypa
         Remembering("Leica").open()
 
 
-def test_cameras_are_listed_by_their_picture_nodes(tmp_path: Path) -> None:
-    for node, (index, name) in {"video2": ("0", "Cam"), "video3": ("1", "Cam"), "video10": ("0", "OBS")}.items():
+def test_cameras_are_listed_by_their_picture_nodes_and_our_own_virtual_one_is_none(tmp_path: Path) -> None:
+    nodes = {"video2": ("0", "Cam"), "video3": ("1", "Cam"), "video10": ("0", "OBS"), "video11": ("0", "OBS Portrait")}
+    for node, (index, name) in nodes.items():
         (tmp_path / node).mkdir()
         (tmp_path / node / "index").write_text(index + "\n")
         (tmp_path / node / "name").write_text(name + "\n")

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tests.media.real_pulse import RealPulse
+
 __all__ = ["APT", "CAST", "Display", "RealObs", "collection", "display", "free_port", "scene", "until", "why_not"]
 
 APT: Final = "apt-get install --no-install-recommends obs-studio obs-plugins xvfb libgl1-mesa-dri dbus-x11 pulseaudio"
@@ -123,7 +125,7 @@ class RealObs:
         self.videos = self.folder / "videos"
         self.process: subprocess.Popen[bytes] | None = None
         self._display: Display | None = None
-        self._pulse: subprocess.Popen[bytes] | None = None
+        self._pulse: RealPulse | None = None
         self.starts = 0
         self._write_settings()
 
@@ -146,7 +148,7 @@ class RealObs:
             "LIBGL_ALWAYS_SOFTWARE": "1",
             "QT_QPA_PLATFORM": "xcb",
             "LC_ALL": "C.UTF-8",
-            **({"PULSE_SERVER": f"unix:{runtime}/pulse/native"} if self.sound else {"PULSE_SERVER": "none"}),
+            **(self._pulse.environment if self._pulse is not None else {"PULSE_SERVER": "none"}),
             **self.environment,
         }
 
@@ -186,7 +188,8 @@ class RealObs:
         """Starts OBS and waits until its obs-websocket listens."""
         self.prepare_display()
         if self.sound and self._pulse is None:
-            self._start_pulse()
+            self._pulse = RealPulse(self.folder / "runtime", "load-module module-null-sink sink_name=out rate=48000\n")
+            self._pulse.start()
         self.starts += 1
         out = (self.folder / f"obs-{self.starts}.txt").open("wb")
         with out:
@@ -201,14 +204,6 @@ class RealObs:
         """The display alone, for what must be started before OBS."""
         if self._display is None:
             self._display = display()
-
-    def _start_pulse(self) -> None:
-        self._pulse = subprocess.Popen(
-            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-level=error",
-             "--load=module-native-protocol-unix", "--load=module-null-sink sink_name=out rate=48000"],
-            env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        until((self.folder / "runtime" / "pulse" / "native").exists, 20, "PulseAudio listens")
 
     def _answers(self) -> bool:
         assert self.process is not None
@@ -270,8 +265,7 @@ class RealObs:
         """OBS, sound server and display end."""
         self.stop()
         if self._pulse is not None:
-            self._pulse.terminate()
-            self._pulse.wait(10)
+            self._pulse.kill()
             self._pulse = None
         if self._display is not None:
             self._display.stop()

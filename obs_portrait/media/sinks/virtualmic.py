@@ -87,7 +87,7 @@ class VirtualMicSink(AudioSink):
         self._beat = 0.0
         self._cable_sink: AudioSink | None = None
         self.dropped = 0
-        """Blocks that were left out, because the sound server did not take them in time."""
+        """Samples that were left out, because the sound server did not take them in time."""
 
     def open(self) -> None:
         if sys.platform != "linux":
@@ -164,7 +164,8 @@ class VirtualMicSink(AudioSink):
         if len(self._waiting) == _WAITING and time.monotonic() - self._beat > _DEAD_S:
             raise MediaError("The virtual microphone takes no sound any more: the sound server hangs.")
         with self._some:
-            self.dropped += len(self._waiting) == _WAITING
+            if len(self._waiting) == _WAITING:
+                self.dropped += block.samples.size
             self._waiting.append(np.rint(block.samples * np.float32(32767)).astype("<i2").tobytes())
             self._some.notify()
 

@@ -10,15 +10,13 @@ import gc
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from obs_portrait.errors import LeakError, PipelineError, PortraitError
+from obs_portrait.errors import PipelineError, PortraitError
 from obs_portrait.media import portaudio
-from obs_portrait.media.sinks.base import AudioSink
 from obs_portrait.media.sources.base import AudioSource
-from obs_portrait.media.types import SAMPLE_RATE, MicBlock, Origin, PersonaBlock
+from obs_portrait.media.types import SAMPLE_RATE, MicBlock
 from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live import devices
 from obs_portrait.pipeline.live.absent import AbsentMicrophone
@@ -27,8 +25,8 @@ from obs_portrait.pipeline.live.cue import CueSheet
 from obs_portrait.pipeline.live.delay import DelayLine
 from obs_portrait.pipeline.live.devices import releases
 from obs_portrait.pipeline.live.ear import Ear
+from obs_portrait.pipeline.live.figures import AudioFigures
 from obs_portrait.pipeline.live.messages import (
-    AudioSinkSpec,
     Ended,
     Hear,
     Notice,
@@ -44,9 +42,9 @@ from obs_portrait.pipeline.live.messages import (
     Use,
 )
 from obs_portrait.pipeline.live.options import AudioPlan
+from obs_portrait.pipeline.live.outlets import Outlets
 from obs_portrait.pipeline.live.policy import REST_S
 from obs_portrait.pipeline.live.priority import raise_priority
-from obs_portrait.pipeline.live.returning import ReturningSink
 
 __all__ = ["body"]
 
@@ -54,7 +52,6 @@ _BLOCK = SAMPLE_RATE // 100
 _BLOCK_NS = 10_000_000
 _MOST_DELAY = SAMPLE_RATE
 _PUBLISH_S = 0.1
-_LATE_NS = 60_000_000
 
 
 def body(link: Link, plan: AudioPlan) -> Stopped:
@@ -73,16 +70,8 @@ class _AudioProcess:
         self._halt = threading.Event()
         self._ended = threading.Event()
         self._trouble: deque[tuple[str, str, bool]] = deque()
-        self._sinks: list[AudioSink] = []
-        self._speaker: AudioSink | None = None
-        self._changes: deque[Callable[[], None]] = deque()  # of the sinks: done by the loop, to which they belong
-        self._latencies = [0] * 200  # a ring; a deque must not be read while another thread appends
-        self._blocks = self._silent = self._late = self._over = self._refused = self._priority = 0
-        self._best_ns = 1 << 62
-        self._peak = self._peak_in = 0.0
+        self._outlets = Outlets(plan, self._say)
         self._hushed = False
-        self._adds_ns = 0
-        self._heard_ns = 0
         self._number = 0
 
     def run(self) -> Stopped:
@@ -114,6 +103,7 @@ class _AudioProcess:
             for n in range(30):
                 trial.process(MicBlock(np.zeros(_BLOCK, np.float32), n * _BLOCK_NS, n * _BLOCK))
         self._pipeline = VoicePipeline(voices)
+        self._figures = AudioFigures(self._pipeline)
 
     def _prepare(self, persona: Any) -> Any:
         from obs_portrait.pipeline.prepare import prepare_voice
@@ -145,7 +135,7 @@ class _AudioProcess:
 
     def _perform(self, epoch: int) -> Stopped:
         self._epoch = epoch
-        self._open_sinks()
+        self._outlets.open(epoch)
         stop = False
         thread = threading.Thread(target=self._play, name="audio", daemon=True)
         try:
@@ -156,7 +146,7 @@ class _AudioProcess:
             gc.disable()  # the loop makes no cycles; a collection would be heard
             sys.setswitchinterval(0.0005)
             thread.start()
-            self._link.send(Ready(source.name, [sink.name for sink in self._sinks]))
+            self._link.send(Ready(source.name, [sink.name for sink in self._outlets.sinks]))
             while not stop and not self._link.stopping.is_set():
                 self._link.beat()
                 self._link.wait(_PUBLISH_S)
@@ -170,8 +160,7 @@ class _AudioProcess:
             thread.join(2.0)
             self._ear.close()
         finally:
-            for sink in self._sinks:
-                sink.close()
+            self._outlets.close()
         self._report()
         figures = {**self._cells(), **self._pipeline.stats.summary()}
         return Stopped(figures, [str(self._plan.part)] if self._plan.part else [])
@@ -190,7 +179,7 @@ class _AudioProcess:
                 self._options = replace(self._options, audio=source)
                 self._ear.use(self._make_source)
             case Hear(spec):
-                threading.Thread(target=self._hear, args=(spec,), name="speaker", daemon=True).start()
+                threading.Thread(target=self._outlets.hear, args=(spec,), name="speaker", daemon=True).start()
             case Prepare(name, persona):
                 threading.Thread(target=self._prepare_aside, args=(name, persona), daemon=True).start()
 
@@ -213,7 +202,7 @@ class _AudioProcess:
         """The loop. No logging, no pipe, no lock that another thread holds for long."""
         from obs_portrait.pipeline.guard import hushed, risen
 
-        self._priority = raise_priority()
+        self._figures.priority = raise_priority()
         board, control = self._link.board, self._plan.control
         self._hushed = bool(control.get("rest"))
         while not self._halt.is_set():
@@ -227,8 +216,7 @@ class _AudioProcess:
             while self._orders:
                 voice, at_ns = self._orders.popleft()
                 self._pipeline.switch(voice, at_ns)
-            while self._changes:
-                self._changes.popleft()()
+            self._outlets.settle()
             self._delay.aim(control.get("delay_ns") * SAMPLE_RATE // 1_000_000_000)
             delayed = self._delay.process(block.samples)
             wait_ns = self._delay.delay * 1_000_000_000 // SAMPLE_RATE
@@ -239,8 +227,8 @@ class _AudioProcess:
             elif self._hushed:
                 out = risen(out)
             self._hushed = hush
-            self._write(out)
-            self._note(block, out, wait_ns)
+            self._outlets.write(out)
+            self._figures.written(block, out, wait_ns, self._outlets.adds_ns)
         board.set("busy_since_ns", 0)
         self._ended.set()
 
@@ -251,37 +239,6 @@ class _AudioProcess:
         self._link.board.set("busy_since_ns", 0)
         while self._plan.control.get("rest") and not self._halt.wait(REST_S):
             pass
-
-    def _write(self, out: PersonaBlock) -> None:
-        for sink in list(self._sinks):
-            try:
-                sink.write(out)
-            except LeakError as error:
-                self._refused += 1
-                self._say("leak", str(error), True)
-            except Exception as error:
-                self._sinks.remove(sink)
-                sink.close()
-                why = (
-                    str(error) if isinstance(error, PortraitError) else f"{sink.name}: {type(error).__name__}: {error}."
-                )
-                self._say(f"sink {sink.name}", f"{why} This sink is closed, the others go on.", True)
-
-    def _note(self, block: MicBlock, out: PersonaBlock, wait_ns: int) -> None:
-        now = now_ns()
-        self._blocks += 1
-        self._silent += out.origin is Origin.SILENCE
-        since = now - block.captured_ns
-        self._best_ns = min(self._best_ns, since)
-        self._late += since > self._best_ns + _BLOCK_NS
-        made_ns = now - out.captured_ns - wait_ns
-        self._over += made_ns > _LATE_NS
-        latency = made_ns + self._adds_ns
-        self._latencies[self._blocks % 200] = latency
-        self._pipeline.stats.latency.add(latency)
-        self._peak = max(self._peak * 0.98, float(abs(out.samples).max(initial=0.0)))
-        self._peak_in = max(self._peak_in * 0.98, float(abs(block.samples).max(initial=0.0)))
-        self._heard_ns = out.captured_ns
 
     # ---- devices -------------------------------------------------------------------------------------------------
 
@@ -302,65 +259,6 @@ class _AudioProcess:
             return AbsentMicrophone(source.name, str(error))
         return source
 
-    def _open_sinks(self) -> None:
-        try:
-            for spec in self._options.audio_sinks:
-                sink = self._sink(spec)
-                sink.open()
-                self._sinks.append(sink)
-                if devices.is_speaker(spec):
-                    self._speaker = sink
-            if self._plan.voice is not None:
-                from obs_portrait.media.sinks.obs_stream.voice import VoiceRingSink
-
-                self._sinks.append(VoiceRingSink(self._plan.voice))
-            self._measure()
-            if self._plan.part is not None:
-                from obs_portrait.pipeline.live.parts import AudioPart
-
-                self._sinks.append(AudioPart(self._plan.part, self._epoch))
-                self._sinks[-1].open()
-        except BaseException:
-            for sink in self._sinks:
-                sink.close()
-            raise
-
-    def _sink(self, spec: AudioSinkSpec) -> AudioSink:
-        """Not yet open; a device comes back when it was lost."""
-        if isinstance(spec, str) and devices.may_return(spec):
-            about = f"sink {spec}"
-            return ReturningSink(
-                lambda: devices.audio_sink(spec), lambda text, problem: self._say(about, text, problem)
-            )
-        return devices.audio_sink(spec)
-
-    def _hear(self, spec: AudioSinkSpec | None) -> None:
-        """Opened and closed in a thread of its own, as both may take long; what there is goes on meanwhile."""
-        new = None
-        try:
-            if spec is not None:
-                new = self._sink(spec)
-                new.open()
-        except Exception as error:
-            why = str(error) if isinstance(error, PortraitError) else f"{type(error).__name__}: {error}."
-            self._say("speaker", f"{why} The voice is heard where it was.", True)
-            return
-
-        def swap() -> None:
-            old, self._speaker = self._speaker, new
-            if old in self._sinks:
-                self._sinks.remove(old)
-                threading.Thread(target=old.close, name="speaker", daemon=True).start()
-            if new is not None:
-                self._sinks.append(new)
-            self._measure()
-
-        self._changes.append(swap)
-        self._say("speaker", f"The voice is heard at {new.name}." if new else "The voice is heard nowhere here.", False)
-
-    def _measure(self) -> None:
-        self._adds_ns = max((sink.adds_ns for sink in self._sinks), default=0)
-
     # ---- figures, in the main thread -------------------------------------------------------------------------------
 
     def _say(self, about: str, text: str, problem: bool) -> None:
@@ -370,42 +268,17 @@ class _AudioProcess:
     def _report(self) -> None:
         while self._trouble:
             self._link.send(Notice(*self._trouble.popleft()))
-        name, number, _ = self._cues.at(self._heard_ns)
-        if self._blocks and number != self._number:
+        name, number, _ = self._cues.at(self._figures.heard_ns)
+        if self._figures.blocks and number != self._number:
             self._number = number
-            self._link.send(Switched(name, self._heard_ns, number))
+            self._link.send(Switched(name, self._figures.heard_ns, number))
         if self._ended.is_set() and not self._halt.is_set():
             self._halt.set()
             self._link.send(Ended())
         self._link.board.publish(self._cells())
 
     def _cells(self) -> dict[str, int]:
-        stats = self._pipeline.stats
-        voice, pitch = stats.stages.get("voice"), self._pipeline.pitch or (0.0, 0.0)
-        ordered = sorted(ns for ns in self._latencies if ns)
         with self._lock:
             names = list(self._voices)
-        return {
-            "source_ok": int(self._ear.ok),
-            "blocks": self._blocks,
-            "silent_blocks": self._silent,
-            "late": self._late,
-            "over_60_ms": self._over,
-            "skipped": self._ear.skipped,
-            "errors": stats.events["converter_errors"],
-            "underruns": sum(getattr(sink, "underruns", 0) for sink in self._sinks),
-            "latency_ns": ordered[len(ordered) // 2] if ordered else 0,
-            "latency_p95_ns": ordered[int(len(ordered) * 0.95)] if ordered else 0,
-            "process_p50_ns": round(voice.percentile(50)) if voice else 0,
-            "process_p99_ns": round(voice.percentile(99)) if voice else 0,
-            "process_max_ns": voice.largest if voice else 0,
-            "delay_ns": self._delay.delay * 1_000_000_000 // SAMPLE_RATE,
-            "persona": names.index(self._cues.at(self._heard_ns)[0]),
-            "priority": self._priority,
-            "level_milli": round(self._peak * 1000),
-            "level_in_milli": round(min(self._peak_in, 1000.0) * 1000),
-            "pitch_in_dhz": round(10 * pitch[0]),
-            "pitch_out_dhz": round(10 * pitch[1]),
-            "refused": self._refused,
-            "leaks": stats.events["leaks"],
-        }
+        persona = names.index(self._cues.at(self._figures.heard_ns)[0])
+        return self._figures.cells(persona, self._ear, self._outlets, self._delay.delay)

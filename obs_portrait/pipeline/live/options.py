@@ -153,6 +153,7 @@ AUDIO_CELLS = (
     "skipped",  # samples that came too late to be of use
     "errors",
     "underruns",
+    "unheard",  # samples that a sink left out, because its device did not take them in time
     "latency_ns",  # capture -> sink without the alignment delay
     "latency_p95_ns",
     "process_p50_ns",

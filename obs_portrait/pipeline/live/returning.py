@@ -37,6 +37,11 @@ class ReturningSink(AudioSink):
         """That of the sink since it was opened last."""
         return int(getattr(self._sink, "underruns", 0))
 
+    @property
+    def dropped(self) -> int:
+        """As `underruns`."""
+        return int(getattr(self._sink, "dropped", 0))
+
     def open(self) -> None:
         """The first opening: its error is the caller's."""
         self._sink.open()

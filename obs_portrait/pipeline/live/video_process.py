@@ -6,9 +6,7 @@ matters: pictures go out.
 
 from __future__ import annotations
 
-import statistics
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +16,7 @@ from obs_portrait.errors import PipelineError, PortraitError
 from obs_portrait.face.types import Canvas
 from obs_portrait.media.sinks.base import VideoSink
 from obs_portrait.media.sources.base import VideoSource
-from obs_portrait.media.types import CameraFrame, Origin, PersonaFrame
+from obs_portrait.media.types import CameraFrame, PersonaFrame
 from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live import devices
 from obs_portrait.pipeline.live.absent import AbsentCamera
@@ -26,6 +24,7 @@ from obs_portrait.pipeline.live.child import Link
 from obs_portrait.pipeline.live.cue import CueSheet
 from obs_portrait.pipeline.live.devices import releases
 from obs_portrait.pipeline.live.feed import Feed, Mailbox
+from obs_portrait.pipeline.live.figures import VideoFigures
 from obs_portrait.pipeline.live.messages import (
     Calibrate,
     Ended,
@@ -48,7 +47,6 @@ from obs_portrait.pipeline.live.options import VideoPlan
 from obs_portrait.pipeline.live.picture_mail import Mails
 from obs_portrait.pipeline.live.policy import REST_S
 from obs_portrait.pipeline.live.sinks import open_sinks
-from obs_portrait.pipeline.live.status import STATES
 
 if TYPE_CHECKING:
     from obs_portrait.pipeline.prepare import PreparedFace
@@ -57,17 +55,8 @@ __all__ = ["body"]
 
 _PUBLISH_NS = 100_000_000
 _REST_NS = 500_000_000
-_ENOUGH = 15
-"""Frames before a median is told: the first ones of a show say nothing about the rest."""
 _OVER_TICKS = 3
 """So many ticks in a row without anything under way before the end is believed: a frame may be between two hands."""
-_STATE = {
-    Origin.ENGINE: STATES.index("live"),
-    Origin.HOLD: STATES.index("hold"),
-    Origin.PORTRAIT: STATES.index("portrait"),
-    Origin.CARD: STATES.index("card"),
-    Origin.REVEAL: STATES.index("revealed"),
-}
 
 
 def body(link: Link, plan: VideoPlan) -> Stopped:
@@ -86,8 +75,6 @@ class _VideoProcess:
         self._cues = CueSheet(plan.stage)
         self._frames: Mailbox[CameraFrame] = Mailbox()
         self._results: Mailbox[PersonaFrame] = Mailbox(room=8)
-        self._latencies: deque[int] = deque(maxlen=60)
-        self._fresh: deque[int] = deque(maxlen=60)
         self._published_ns = 0
         self._number = 0
         self._stopping = False
@@ -177,7 +164,7 @@ class _VideoProcess:
 
         self._epoch = epoch
         self._previews = Previews(self._plan.previews or Mails(), lambda: self._on_stage().look.still)
-        self._preview = Preview(self._statistics)
+        self._preview = Preview(self._lines)
         self._performer = Performer(self._pipeline, self._frames, self._results, self._link.board)
         self._desk = Desk(self._pipeline, self._performer, self._preview, send=self._link.send, face=self._on_stage)
         self._desk.watch = self._previews.look
@@ -202,6 +189,9 @@ class _VideoProcess:
                 self._make_source, source, self._frames, lambda t, p: self._notice("camera", t, p),
                 rests=lambda: releases(self._options.source) and self._rests,
             )  # fmt: skip
+            self._measures = VideoFigures(
+                self._pipeline.stats, self._pacer, self._performer, self._feed, lambda: self._frames.replaced
+            )
             self._performer.asleep = lambda: self._cover() is not None and not self._plan.control.get("panic")
             self._feed.start()
             self._performer.start()
@@ -355,9 +345,7 @@ class _VideoProcess:
     def _on_written(self, frame: PersonaFrame, latency: int | None) -> None:
         self._previews.show(frame)
         if latency is not None:
-            self._latencies.append(latency)
-            self._pipeline.stats.latency.add(latency)
-            self._fresh.append(now_ns())
+            self._measures.shown(latency)
         name, number, _ = self._cues.at(frame.captured_ns)
         if number != self._number and frame.persona == name:
             self._number = number
@@ -366,55 +354,18 @@ class _VideoProcess:
     def _publish(self, now: int) -> None:
         self._published_ns = now
         self._previews.tidy()
-        self._link.board.publish(self._cells(now))
+        self._link.board.publish(self._cells())
 
-    def _cells(self, now: int) -> dict[str, int]:
-        stats, pacer = self._pipeline.stats, self._pacer
-        ordered = sorted(self._latencies)
-        recent = [at for at in self._fresh if now - at < 2_000_000_000]
-        fps = (len(recent) - 1) * 1e12 / (recent[-1] - recent[0]) if len(recent) > 2 else 0.0
+    def _cells(self) -> dict[str, int]:
         with self._lock:
             names = list(self._faces)
-        return {
-            "source_ok": int(self._feed.ok),
-            "frames_in": self._performer.processed,
-            "frames_dropped": self._frames.replaced,
-            "frames_out": pacer.written,
-            "from_engine": pacer.origins[Origin.ENGINE],
-            "held": pacer.origins[Origin.HOLD],
-            "portraits": pacer.origins[Origin.PORTRAIT],
-            "cards": pacer.origins[Origin.CARD],
-            "revealed": pacer.origins[Origin.REVEAL],
-            "lost_faces": stats.events["no_face"],
-            "errors": stats.events["engine_errors"] + stats.events["tracker_errors"],
-            "late": pacer.repeated,
-            "fps_milli": round(fps),
-            "latency_ns": round(statistics.median(ordered)) if len(ordered) >= _ENOUGH else 0,
-            "latency_p95_ns": ordered[int(len(ordered) * 0.95)] if ordered else 0,
-            "track_ns": round(_median_ns(stats, "track")),
-            "render_ns": round(_median_ns(stats, "render")),
-            "persona": names.index(self._cues.at(now)[0]),
-            "state": _STATE[pacer.state] if pacer.state is not None else 0,
-            "refused": pacer.refused,
-            "leaks": stats.events["leaks"],
-            "players": sum(getattr(sink, "clients", 0) for sink in pacer.sinks),
-        }
+        return self._measures.cells(names.index(self._cues.at(now_ns())[0]))
 
-    def _statistics(self) -> list[str]:
-        """Lines for the preview."""
-        cells = self._cells(now_ns())
-        return [
-            f"{cells['fps_milli'] / 1000:.1f} fps, capture to sink {cells['latency_ns'] / 1e6:.0f} ms",
-            f"tracker {cells['track_ns'] / 1e6:.1f} ms, engine {cells['render_ns'] / 1e6:.1f} ms",
-            f"dropped {cells['frames_dropped']}, without a face {cells['lost_faces']}, errors {cells['errors']}",
-        ]
+    def _lines(self) -> list[str]:
+        return self._measures.lines()
 
     def _figures(self) -> dict[str, Any]:
-        return {**self._cells(now_ns()), **self._pipeline.stats.summary()}
-
-
-def _median_ns(stats: Any, stage: str) -> float:
-    return float(stats.stages[stage].percentile(50)) if stage in stats.stages else 0.0
+        return {**self._cells(), **self._pipeline.stats.summary()}
 
 
 def _warm_tracker() -> Any:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from obs_portrait.errors import MediaError
-from obs_portrait.media.sinks import open_audio
+from obs_portrait.media import devices
+from obs_portrait.media.sinks import open_audio, virtualmic
 from obs_portrait.media.sinks.virtualmic import VirtualMicSink, virtual_mic_problem
 from obs_portrait.media.types import SAMPLE_RATE, MicBlock
 from obs_portrait.pipeline.guard import AudioGuard
@@ -139,3 +140,23 @@ def test_no_sound_server_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch, 
     assert virtual_mic_problem() is not None
     with pytest.raises(MediaError, match="start PulseAudio or PipeWire"):
         VirtualMicSink().open()
+
+
+@pytest.mark.parametrize(
+    ("platform", "outputs", "chosen"),
+    [
+        ("win32", ["Realtek", "CABLE Input (VB-Audio Virtual Cable)"], "CABLE Input (VB-Audio Virtual Cable)"),
+        ("win32", ["VoiceMeeter Input (VB-Audio)", "Line 1 (Virtual Audio Cable)"], "Line 1 (Virtual Audio Cable)"),
+        ("darwin", ["MacBook Pro Speakers", "BlackHole 2ch"], "BlackHole 2ch"),
+        ("win32", ["Speakers (Realtek)"], None),
+    ],
+)  # fmt: skip
+def test_elsewhere_the_cable_that_is_installed_is_chosen(
+    monkeypatch: pytest.MonkeyPatch, platform: str, outputs: list[str], chosen: str | None
+) -> None:
+    found = [devices.SoundDevice(n, name, 2, SAMPLE_RATE, n == 0) for n, name in enumerate(outputs)]
+    monkeypatch.setattr(virtualmic.sys, "platform", platform)
+    monkeypatch.setattr(devices, "list_sound_devices", lambda direction: found if direction == "output" else [])
+    assert virtualmic._cable() == chosen
+    problem = virtual_mic_problem()
+    assert problem is None if chosen else problem is not None and "install VB-CABLE" in problem

@@ -1,0 +1,120 @@
+"""Where the voice goes: the sinks of an audio process."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from obs_portrait.errors import LeakError, PortraitError
+from obs_portrait.media.sinks.base import AudioSink
+from obs_portrait.media.types import PersonaBlock
+from obs_portrait.pipeline.live import devices
+from obs_portrait.pipeline.live.messages import AudioSinkSpec
+from obs_portrait.pipeline.live.options import AudioPlan
+from obs_portrait.pipeline.live.returning import ReturningSink
+
+__all__ = ["Outlets"]
+
+
+class Outlets:
+    """The sinks belong to the loop that calls `settle` and `write`; `hear` may be called from any thread.
+
+    say(about, text, problem): one sentence for the user, from any thread.
+    """
+
+    def __init__(self, plan: AudioPlan, say: Callable[[str, str, bool], None]) -> None:
+        self._plan, self._say = plan, say
+        self.sinks: list[AudioSink] = []
+        self._speaker: AudioSink | None = None
+        self._changes: deque[Callable[[], None]] = deque()
+        self.adds_ns = 0
+        """What the slowest sink adds to the delay."""
+        self.refused = 0
+        """Blocks without a seal that a sink refused."""
+
+    def open(self, epoch_ns: int) -> None:
+        """All of the plan, or none: raises `MediaError` if one cannot be opened."""
+        try:
+            for spec in self._plan.options.audio_sinks:
+                sink = self._make(spec)
+                sink.open()
+                self.sinks.append(sink)
+                if devices.is_speaker(spec):
+                    self._speaker = sink
+            if self._plan.voice is not None:
+                from obs_portrait.media.sinks.obs_stream.voice import VoiceRingSink
+
+                self.sinks.append(VoiceRingSink(self._plan.voice))
+            self._measure()
+            if self._plan.part is not None:
+                from obs_portrait.pipeline.live.parts import AudioPart
+
+                self.sinks.append(AudioPart(self._plan.part, epoch_ns))
+                self.sinks[-1].open()
+        except BaseException:
+            self.close()
+            raise
+
+    def settle(self) -> None:
+        """Takes up what `hear` has opened."""
+        while self._changes:
+            self._changes.popleft()()
+
+    def write(self, out: PersonaBlock) -> None:
+        """To every sink. One that fails is closed, the others go on."""
+        for sink in list(self.sinks):
+            try:
+                sink.write(out)
+            except LeakError as error:
+                self.refused += 1
+                self._say("leak", str(error), True)
+            except Exception as error:
+                self.sinks.remove(sink)
+                sink.close()
+                why = (
+                    str(error) if isinstance(error, PortraitError) else f"{sink.name}: {type(error).__name__}: {error}."
+                )
+                self._say(f"sink {sink.name}", f"{why} This sink is closed, the others go on.", True)
+
+    def hear(self, spec: AudioSinkSpec | None) -> None:
+        """The voice is heard there instead of where it was heard so far; None: nowhere. Opening and closing may take
+        long: what there is goes on meanwhile."""
+        new = None
+        try:
+            if spec is not None:
+                new = self._make(spec)
+                new.open()
+        except Exception as error:
+            why = str(error) if isinstance(error, PortraitError) else f"{type(error).__name__}: {error}."
+            self._say("speaker", f"{why} The voice is heard where it was.", True)
+            return
+
+        def swap() -> None:
+            old, self._speaker = self._speaker, new
+            if old in self.sinks:
+                self.sinks.remove(old)
+                threading.Thread(target=old.close, name="speaker", daemon=True).start()
+            if new is not None:
+                self.sinks.append(new)
+            self._measure()
+
+        self._changes.append(swap)
+        self._say("speaker", f"The voice is heard at {new.name}." if new else "The voice is heard nowhere here.", False)
+
+    def close(self) -> None:
+        """Finishes every sink."""
+        for sink in self.sinks:
+            sink.close()
+
+    def _make(self, spec: AudioSinkSpec) -> AudioSink:
+        """Not yet open; a device comes back when it was lost."""
+        if isinstance(spec, str) and devices.may_return(spec):
+            about = f"sink {spec}"
+            return ReturningSink(
+                lambda: devices.audio_sink(spec), lambda text, problem: self._say(about, text, problem)
+            )
+        return devices.audio_sink(spec)
+
+    def _measure(self) -> None:
+        self.adds_ns = max((sink.adds_ns for sink in self.sinks), default=0)
