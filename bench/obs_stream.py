@@ -30,10 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from obs_portrait.errors import ObsError
-from obs_portrait.media.sinks.obs_stream import input_settings
 from obs_portrait.obs.address import Address, Secret
 from obs_portrait.obs.client import ObsClient
 from obs_portrait.obs.latency import measure, pattern
+from obs_portrait.obs.setup import show_stream
 from tests.obs.real_obs import RealObs, free_port, why_not
 
 NAME = "OBS Portrait"
@@ -137,17 +137,7 @@ class Producer:
 
 def create(client: ObsClient, port: int, name: str = NAME) -> None:
     """The Media Source in the first scene."""
-    scene = client.request("GetCurrentProgramScene")["currentProgramSceneName"]
-    given = {"sceneName": scene, "inputName": name, "inputKind": "ffmpeg_source", "inputSettings": input_settings(port)}
-    item = client.request("CreateInput", given)["sceneItemId"]
-    canvas = client.request("GetVideoSettings")
-    transform = {
-        "boundsType": "OBS_BOUNDS_STRETCH",
-        "boundsWidth": canvas["baseWidth"],
-        "boundsHeight": canvas["baseHeight"],
-    }
-    where = {"sceneName": scene, "sceneItemId": item, "sceneItemTransform": transform}
-    client.request("SetSceneItemTransform", where)
+    show_stream(client, client.request("GetCurrentProgramScene")["currentProgramSceneName"], name, port)
 
 
 def fresh(client: ObsClient, since_ms: int, seconds: float) -> float | None:

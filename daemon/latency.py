@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from obs_portrait.errors import ObsError
-from obs_portrait.media.sinks.obs_stream import DEFAULT_PORT, input_settings
+from obs_portrait.media.sinks.obs_stream import DEFAULT_PORT
 from obs_portrait.obs.client import ObsClient
 from obs_portrait.obs.latency.measure import Latency, measure
+from obs_portrait.obs.setup import show_stream
 
 __all__ = ["measure_chain"]
 
@@ -78,20 +79,7 @@ def _chain(
 
 
 def _show(client: ObsClient, port: int) -> None:
-    given = {
-        "sceneName": _SCENE,
-        "inputName": _INPUT,
-        "inputKind": "ffmpeg_source",
-        "inputSettings": input_settings(port),
-    }
-    item = client.request("CreateInput", given)["sceneItemId"]
-    canvas = client.request("GetVideoSettings")
-    transform = {
-        "boundsType": "OBS_BOUNDS_STRETCH",
-        "boundsWidth": canvas["baseWidth"],
-        "boundsHeight": canvas["baseHeight"],
-    }
-    client.request("SetSceneItemTransform", {"sceneName": _SCENE, "sceneItemId": item, "sceneItemTransform": transform})
+    show_stream(client, _SCENE, _INPUT, port)
     client.request("SetCurrentProgramScene", {"sceneName": _SCENE})
 
 

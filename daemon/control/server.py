@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from daemon.control.sessions import Sessions
 from daemon.control.stage import Stage
 from daemon.control.token import control_file, new_token, publish, running, withdraw
 from obs_portrait.errors import ControlError
+from obs_portrait.loopback_socket import bound
 
 __all__ = ["DEFAULT_PORT", "PAGES_FILE", "ControlServer"]
 
@@ -217,19 +217,10 @@ def _config(app: ControlApp) -> uvicorn.Config:
 
 
 def _listen(port: int) -> socket.socket:
-    """A listening socket on 127.0.0.1. Raises `ControlError`."""
-    # With the protocol named: asyncio switches Nagle's algorithm off for such sockets only (40 ms a request otherwise).
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    """A socket on 127.0.0.1. Raises `ControlError`."""
     try:
-        if sys.platform == "win32":
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", port))
-    except (OSError, OverflowError) as error:
-        listening.close()
-        why = getattr(error, "strerror", None) or error
+        return bound(port)
+    except OSError as error:
         raise ControlError(
-            f"The control API cannot use port {port} ({why}); give it another one, or 0 for any."
+            f"The control API cannot use port {port} ({error.strerror}); give it another one, or 0 for any."
         ) from error
-    return listening

@@ -18,7 +18,18 @@ from obs_portrait.media.sinks.obs_stream import DEFAULT_PORT, input_settings
 from obs_portrait.obs.client import ObsClient
 from obs_portrait.obs.setup_record import SetupRecord
 
-__all__ = ["CAMERA", "MICROPHONE", "STREAM", "Kind", "Step", "plan", "plan_undo", "remove_input", "source_names"]
+__all__ = [
+    "CAMERA",
+    "MICROPHONE",
+    "STREAM",
+    "Kind",
+    "Step",
+    "plan",
+    "plan_undo",
+    "remove_input",
+    "show_stream",
+    "source_names",
+]
 
 STREAM: Final = "OBS Portrait"
 CAMERA: Final = "OBS Portrait camera"
@@ -205,6 +216,20 @@ def _fit(client: ObsClient, scene: str, item: int) -> None:
     }
     given = {"sceneName": scene, "sceneItemId": item, "sceneItemTransform": transform}
     client.request("SetSceneItemTransform", given)
+
+
+def show_stream(client: ObsClient, scene: str, name: str, port: int) -> None:
+    """The stream in a new Media Source over the whole canvas, not remembered as ours: for whoever measures. Raises
+    `ObsError`."""
+    given = {"sceneName": scene, "inputName": name, "inputKind": "ffmpeg_source", "inputSettings": input_settings(port)}
+    item = client.request("CreateInput", given)["sceneItemId"]
+    canvas = client.request("GetVideoSettings")
+    transform = {
+        "boundsType": "OBS_BOUNDS_STRETCH",
+        "boundsWidth": canvas["baseWidth"],
+        "boundsHeight": canvas["baseHeight"],
+    }
+    client.request("SetSceneItemTransform", {"sceneName": scene, "sceneItemId": item, "sceneItemTransform": transform})
 
 
 def _place(client: ObsClient, want: _Wanted, scene: str, collection: str, record: SetupRecord) -> None:

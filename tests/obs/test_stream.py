@@ -18,11 +18,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from obs_portrait.media.sinks.obs_stream import input_settings
 from obs_portrait.obs.client import ObsClient, ObsEvent
 from obs_portrait.obs.latency import measure
 from obs_portrait.obs.revive import Reviver
-from obs_portrait.obs.setup import STREAM
+from obs_portrait.obs.setup import STREAM, show_stream
 from obs_portrait.pipeline.leak import PictureMark
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.options import LiveOptions, Makers
@@ -37,16 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def add_source(client: ObsClient, port: int) -> None:
     """The Media Source as `obs setup` makes it, over the whole canvas."""
-    scene = client.request("GetCurrentProgramScene")["currentProgramSceneName"]
-    given = {
-        "sceneName": scene,
-        "inputName": STREAM,
-        "inputKind": "ffmpeg_source",
-        "inputSettings": input_settings(port),
-    }
-    item = client.request("CreateInput", given)["sceneItemId"]
-    bounds = {"boundsType": "OBS_BOUNDS_STRETCH", "boundsWidth": 640, "boundsHeight": 480}
-    client.request("SetSceneItemTransform", {"sceneName": scene, "sceneItemId": item, "sceneItemTransform": bounds})
+    show_stream(client, client.request("GetCurrentProgramScene")["currentProgramSceneName"], STREAM, port)
 
 
 def shown(client: ObsClient, source: str = STREAM) -> NDArray[np.uint8]:

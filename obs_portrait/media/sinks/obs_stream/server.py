@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from obs_portrait.errors import MediaError
+from obs_portrait.loopback_socket import bound
 from obs_portrait.media.sinks.obs_stream.nut import AUDIO, VIDEO, NutWriter
 from obs_portrait.media.sinks.obs_stream.pulse import GAP_NS, Debt, Pressure
 from obs_portrait.media.sinks.obs_stream.timeline import Timeline
@@ -205,19 +205,12 @@ def listen(port: int) -> socket.socket:
     OBS's player then waits at the door instead of being refused, and a player that is refused at once is one that OBS
     (seen with 29.0.2) sometimes never opens again.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        if sys.platform == "win32":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
+        listener = bound(port)
         listener.listen(4)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        why = getattr(error, "strerror", None) or error
+    except OSError as error:
         raise MediaError(
-            f"The OBS stream cannot use port {port} ({why}): choose another one with --sink obs:PORT, and type "
-            "`obs-portrait obs setup` again."
+            f"The OBS stream cannot use port {port} ({error.strerror}): choose another one with --sink obs:PORT, and "
+            "type `obs-portrait obs setup` again."
         ) from None
     return listener
