@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Final
+
+import psutil
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGES: Final = (
     "qemu-system-x86 linux-image-amd64 linux-headers-amd64 v4l2loopback-dkms busybox-static udev kmod ffmpeg"
 )
 APT: Final = f"apt-get install --no-install-recommends {PACKAGES}"
-LIMIT_S: Final = 240
+LIMIT_S: Final = 400
 
 
 def kernel() -> str:
@@ -64,24 +66,23 @@ def boot(out: Path) -> dict[str, Any]:
     command += ["--user", "root", f"--rwdir={out}", "--cwd", str(ROOT), "--", "sh", str(inside)]
     log = out / "console.log"
     with log.open("wb") as console:
-        # `script` gives vng the terminal that it insists on; the session of its own is what is ended at the limit.
+        # `script` gives vng the terminal that it insists on.
         process = subprocess.Popen(
             ["script", "-qec", shlex.join(command), "/dev/null"],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,
             env=os.environ | {"PATH": f"{Path(vng()).parent}:{os.environ['PATH']}"},  # vng looks for virtme-run there
-            start_new_session=True,
         )
         try:
             process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(10)
+            # `script` puts what it runs into a session of its own, so a signal to a group would miss QEMU.
+            everybody = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
+            for one in everybody:
+                with contextlib.suppress(psutil.Error):
+                    one.kill()
+            process.wait(10)
     told = out / "outcome.json"
     outcome: dict[str, Any] = json.loads(told.read_text()) if told.exists() else {}
     outcome["log"] = log.read_text(errors="replace")[-3000:]
