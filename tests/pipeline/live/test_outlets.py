@@ -1,0 +1,115 @@
+"""The voice's sinks: one that fails takes none of the others with it, and nothing unsealed passes."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from obs_portrait.errors import MediaError
+from obs_portrait.media.sinks.base import AudioSink
+from obs_portrait.media.types import MicBlock, PersonaBlock
+from obs_portrait.pipeline.live.board import Board
+from obs_portrait.pipeline.live.options import CONTROL_CELLS, AudioPlan, LiveOptions
+from obs_portrait.pipeline.live.outlets import Outlets
+from tests.media.conftest import block
+
+
+@dataclass
+class Ear(AudioSink):
+    """Hears everything, until it breaks."""
+
+    name: str = "test ear"
+    adds_ns: int = 0
+    breaks: BaseException | None = None
+    missing: bool = False
+    heard: list[int] = field(default_factory=list)
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self) -> Ear:
+        return self
+
+    def open(self) -> None:
+        if self.missing:
+            raise MediaError(f"{self.name} is not there; plug it in.")
+
+    def _write(self, block: PersonaBlock) -> None:
+        if self.breaks is not None:
+            raise self.breaks
+        self.heard.append(block.index)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def _outlets(*sinks: Ear) -> tuple[Outlets, list[tuple[str, str, bool]]]:
+    told: list[tuple[str, str, bool]] = []
+    options = LiveOptions(source="performance", personas=("ada",), audio_sinks=sinks)
+    made = Outlets(AudioPlan(options, (), "ada", Board(*CONTROL_CELLS)), lambda *notice: told.append(notice))
+    return made, told
+
+
+def _block(index: int) -> PersonaBlock:
+    return block(np.zeros(480, np.float32), 0, index)
+
+
+@pytest.mark.parametrize(
+    "error", [MediaError("The monitor is gone; plug it in."), ZeroDivisionError("in the driver"), OSError(5, "I/O")]
+)
+def test_a_monitor_that_fails_is_closed_and_the_microphone_goes_on(error: Exception) -> None:
+    monitor, microphone = Ear("monitor"), Ear("microphone")
+    outlets, told = _outlets(monitor, microphone)
+    outlets.open(0)
+    outlets.write(_block(0))
+    monitor.breaks = error
+    outlets.write(_block(1))
+    outlets.write(_block(2))
+    assert (monitor.heard, microphone.heard) == ([0], [0, 1, 2])
+    assert monitor.closed.is_set()
+    assert [(about, problem) for about, _, problem in told] == [("sink monitor", True)]
+    assert told[0][1].endswith("This sink is closed, the others go on.")
+
+
+def test_one_that_cannot_be_opened_closes_those_that_are() -> None:
+    first, second = Ear("first"), Ear("second", missing=True)
+    outlets, _ = _outlets(first, second)
+    with pytest.raises(MediaError, match="second is not there"):
+        outlets.open(0)
+    assert first.closed.is_set()
+
+
+def test_a_block_without_a_seal_is_refused_and_counted() -> None:
+    ear = Ear()
+    outlets, told = _outlets(ear)
+    outlets.open(0)
+    real_voice: Any = MicBlock(np.ones(480, np.float32), 0, 0)
+    outlets.write(real_voice)
+    outlets.write(_block(1))
+    assert (ear.heard, outlets.refused) == ([1], 1)
+    assert told[0][0] == "leak"
+
+
+def test_the_speaker_is_exchanged_between_two_blocks_and_counts_for_the_delay() -> None:
+    microphone, old, new = Ear("microphone"), Ear("old", adds_ns=5), Ear("new", adds_ns=9)
+    outlets, told = _outlets(microphone)
+    outlets.open(0)
+    outlets.hear(old)
+    assert outlets.sinks == [microphone]  # until the loop takes it up
+    outlets.settle()
+    outlets.write(_block(0))
+    assert outlets.adds_ns == 5
+    outlets.hear(new)
+    outlets.settle()
+    outlets.write(_block(1))
+    assert old.closed.wait(5)
+    assert (microphone.heard, old.heard, new.heard, outlets.adds_ns) == ([0, 1], [0], [1], 9)
+    outlets.hear(Ear("third", missing=True))
+    outlets.settle()
+    assert outlets.sinks == [microphone, new]
+    assert told[-1] == ("speaker", "third is not there; plug it in. The voice is heard where it was.", True)
+    outlets.hear(None)
+    outlets.settle()
+    assert outlets.sinks == [microphone]
