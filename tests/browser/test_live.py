@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from daemon.telling import hint
 from tests.browser.conftest import Visit
 from tests.browser.double import Double
 
@@ -142,6 +143,23 @@ def test_a_hidden_page_asks_for_no_picture(visit: Callable[..., Visit], double: 
     until(lambda: double.stage.looks >= seen + 4)  # about a second: a page that is seen would ask nine times
     there.page.evaluate("null")  # what happened meanwhile is told now
     assert len([url for url in asked if url.endswith("/v1/preview")]) <= 1  # one may have been under way
+
+
+def test_what_the_daemon_says_is_read_in_chinese_as_far_as_it_is_known(
+    visit: Callable[..., Visit], double: Double
+) -> None:
+    lost = "camera 0 was unplugged or taken away; plug it in again or choose another"
+    known = f"{lost}; the persona's stand-in is shown until it is back."
+    sentences = [known, "Nobody has ever heard this; do something."]
+    double.stage.extra = {"problems": sentences, "hints": [hint(one) for one in sentences]}
+    there = visit(locale="zh-CN")
+    rows = there.page.locator(".problem")
+    expect(rows).to_have_count(2)  # each sentence once
+    expect(rows.first).to_contain_text("camera 0 被拔出或被占用")
+    expect(rows.first).to_contain_text("请重新插好，或选择另一个设备；恢复之前显示角色的静态画面")
+    expect(rows.first.locator("p").first).to_have_attribute("lang", "zh")
+    expect(rows.last.locator("p").first).to_have_text("Nobody has ever heard this.")
+    expect(rows.last.locator("p").first).to_have_attribute("lang", "en")
 
 
 def test_problems_come_and_go_with_what_to_do(visit: Callable[..., Visit], double: Double) -> None:

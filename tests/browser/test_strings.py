@@ -15,6 +15,7 @@ from tests.browser.conftest import Visit
 from tests.browser.double import Double
 
 STRINGS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted((FOLDER / "strings").glob("*.json"))}
+ROOT = FOLDER.parents[1]
 LANGUAGES = ("English", "中文")
 SCRIPTS = {path: path.read_text("utf-8") for path in sorted((FOLDER / "js").rglob("*.js"))}
 
@@ -34,6 +35,19 @@ def test_chinese_is_chinese() -> None:
         words = re.sub(r"\{\w+\}", "", text)
         if re.search(r"\w", words) and key not in same and not key.startswith("unit."):
             assert re.search(r"[\u4e00-\u9fff]", text), key
+
+
+def test_what_is_known_of_the_daemons_sentences_is_what_it_says() -> None:
+    """Every piece of them stands in the code: a sentence that was changed there would be English again."""
+    files = [path for root in ("daemon", "obs_portrait") for path in (ROOT / root).rglob("*.py")]
+    code = "".join(path.read_text("utf-8") for path in files)
+    code = re.sub(r'"\s*f?"', "", code).replace("\\n", "\n")  # strings that are continued on the next line
+    for english, chinese in json.loads((FOLDER / "said" / "zh.json").read_text("utf-8")).items():
+        assert sorted(re.findall(r"\{\w+\}", english)) == sorted(re.findall(r"\{\w+\}", chinese)), english
+        assert re.search(r"[\u4e00-\u9fff]", chinese), english
+        for piece in re.split(r"\{\w+\}|; |\. ", english):
+            said = piece.strip().rstrip(".")
+            assert said in code or said[:1].lower() + said[1:] in code, (english, said)
 
 
 def _used() -> tuple[set[str], set[str]]:

@@ -6,6 +6,7 @@ import { kept } from "./state.js";
 export const LANGUAGES = { en: "English", zh: "中文" };
 
 let strings = {};
+let sayings = [];
 let language = "en";
 
 /** Loads the language that was chosen, else the first of the browser's that we speak, else English. */
@@ -14,7 +15,29 @@ export async function loadLanguage() {
   language = wanted.find((tag) => Object.hasOwn(LANGUAGES, tag)) ?? "en";
   const answer = await fetch(`/page/strings/${language}.json`);
   strings = await answer.json();
+  sayings = language === "en" ? [] : await learned(`/page/said/${language}.json`);
   document.documentElement.lang = language;
+}
+
+/** The daemon's sentences, each with {places} for names and figures, and what they are in the reader's language. */
+async function learned(path) {
+  const table = await (await fetch(path)).json();
+  return Object.entries(table).map(([english, own]) => {
+    const places = english
+      .replace(/[.*+?^$()|[\]\\]/g, "\\$&")
+      .replace(/\{(\w+)\}/g, "(?<$1>.+?)")
+      .replace(/(\\\.)?$/, "\\.?");
+    return { pattern: new RegExp(`^${places}$`, "s"), own };
+  });
+}
+
+/** What the daemon said, which is English, in the reader's language as far as we know the sentence. */
+export function said(text) {
+  for (const { pattern, own } of sayings) {
+    const found = pattern.exec(text);
+    if (found) return own.replace(/\{(\w+)\}/g, (_, place) => said(found.groups[place]));
+  }
+  return text;
 }
 
 export function currentLanguage() {

@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { card, h, icon, set, show } from "../dom.js";
-import { t } from "../i18n.js";
+import { currentLanguage, said, t } from "../i18n.js";
 import { status } from "../state.js";
 import { whileSeen } from "../ticker.js";
 
@@ -19,10 +19,11 @@ export function problemsPart() {
   const draw = () => {
     const now = status.value;
     const rows = new Map(); // one sentence comes by several ways: the one that knows what to do is shown
+    const hints = [...(now?.hints ?? []), ...(told ?? [])];
+    const named = (sentence) => hints.some(({ text }) => sentence.startsWith(text.replace(/\.$/, "")));
     for (const { text, fix } of [
-      ...(now?.hints ?? []),
-      ...(told ?? []),
-      ...(now?.problems ?? []).map((text) => ({ text, fix: null })),
+      ...hints,
+      ...(now?.problems ?? []).filter((sentence) => !named(sentence)).map((text) => ({ text, fix: null })),
     ]) {
       rows.set(text, rows.get(text) ?? fix ?? null);
     }
@@ -58,12 +59,12 @@ export function problemsPart() {
   };
 }
 
-/** One row. The daemon speaks English. */
+/** One row. The daemon speaks English: what is not known in the reader's language stays so, and is marked as such. */
 function problem([text, fix]) {
-  return h(
-    "li",
-    { class: "problem", lang: "en" },
-    icon("alert"),
-    h("div", {}, h("p", {}, text), fix ? h("p", { class: "fix" }, fix) : null),
-  );
+  return h("li", { class: "problem" }, icon("alert"), h("div", {}, line(text), fix ? line(fix, "fix") : null));
+}
+
+function line(text, role) {
+  const own = said(text);
+  return h("p", { class: role, lang: own === text ? "en" : currentLanguage() }, own);
 }
