@@ -28,17 +28,24 @@ class Outlets:
         self.sinks: list[AudioSink] = []
         self._speaker: AudioSink | None = None
         self._changes: deque[Callable[[], None]] = deque()
-        self.adds_ns = 0
-        """What the slowest sink adds to the delay."""
         self.refused = 0
         """Blocks without a seal that a sink refused."""
 
+    @property
+    def adds_ns(self) -> int:
+        """What the slowest sink adds to the delay."""
+        return max((sink.adds_ns for sink in self.sinks), default=0)
+
     def open(self, epoch_ns: int) -> None:
-        """All of the plan, or none: raises `MediaError` if one cannot be opened."""
+        """All of the plan, or none: raises `MediaError` if one cannot be opened. In a process that is started again a
+        device may come later than the others."""
         try:
             for spec in self._plan.options.audio_sinks:
                 sink = self._make(spec)
-                sink.open()
+                if isinstance(sink, ReturningSink) and not self._plan.first:
+                    sink.open_aside()
+                else:
+                    sink.open()
                 self.sinks.append(sink)
                 if devices.is_speaker(spec):
                     self._speaker = sink
@@ -46,7 +53,6 @@ class Outlets:
                 from obs_portrait.media.sinks.obs_stream.voice import VoiceRingSink
 
                 self.sinks.append(VoiceRingSink(self._plan.voice))
-            self._measure()
             if self._plan.part is not None:
                 from obs_portrait.pipeline.live.parts import AudioPart
 
@@ -97,7 +103,6 @@ class Outlets:
                 threading.Thread(target=old.close, name="speaker", daemon=True).start()
             if new is not None:
                 self.sinks.append(new)
-            self._measure()
 
         self._changes.append(swap)
         self._say("speaker", f"The voice is heard at {new.name}." if new else "The voice is heard nowhere here.", False)
@@ -115,6 +120,3 @@ class Outlets:
                 lambda: devices.audio_sink(spec), lambda text, problem: self._say(about, text, problem)
             )
         return devices.audio_sink(spec)
-
-    def _measure(self) -> None:
-        self.adds_ns = max((sink.adds_ns for sink in self.sinks), default=0)

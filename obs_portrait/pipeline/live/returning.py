@@ -21,7 +21,7 @@ class ReturningSink(AudioSink):
     def __init__(self, make: Callable[[], AudioSink], notice: Callable[[str, bool], None]) -> None:
         self._make, self._notice = make, notice
         self._sink = make()
-        self._usable = False
+        self._usable = self._lost = False
         self._returned: AudioSink | None = None
         self._helper: threading.Thread | None = None
         self._halt = threading.Event()
@@ -47,11 +47,19 @@ class ReturningSink(AudioSink):
         self._sink.open()
         self.name, self._usable = self._sink.name, True
 
+    def open_aside(self) -> None:
+        """The first opening, in a thread of its own: whoever takes a dead process's place does not wait for a sound
+        server. A device that is not there is looked for from then on."""
+        self._helper = threading.Thread(target=self._reopen, args=(None,), name="open", daemon=True)
+        self._helper.start()
+
     def _write(self, block: PersonaBlock) -> None:
         if self._returned is not None:
             self._sink, self._returned, self._helper = self._returned, None, None
-            self._usable = True
-            self._notice(f"{self.name} is back.", False)
+            self._usable, self.name = True, self._sink.name
+            if self._lost:
+                self._lost = False
+                self._notice(f"{self.name} is back.", False)
         if not self._usable:
             return
         try:
@@ -60,24 +68,32 @@ class ReturningSink(AudioSink):
             raise
         except Exception as error:
             self._usable = False
-            why = str(error) if isinstance(error, PortraitError) else f"{self.name}: {type(error).__name__}: {error}"
-            self._notice(f"{why.rstrip('.')}; it is opened again as soon as it is there.", True)
+            self._tell_lost(error)
             self._helper = threading.Thread(target=self._reopen, args=(self._sink,), name="reopen", daemon=True)
             self._helper.start()
 
-    def _reopen(self, lost: AudioSink) -> None:
-        with contextlib.suppress(Exception):
-            lost.close()
+    def _tell_lost(self, error: Exception) -> None:
+        self._lost = True
+        why = str(error) if isinstance(error, PortraitError) else f"{self.name}: {type(error).__name__}: {error}"
+        self._notice(f"{why.rstrip('.')}; it is opened again as soon as it is there.", True)
+
+    def _reopen(self, lost: AudioSink | None) -> None:
+        if lost is not None:
+            with contextlib.suppress(Exception):
+                lost.close()
         backoff = Backoff()
-        while not self._halt.wait(backoff.failed()):
+        while not self._halt.wait(backoff.failed() if lost is not None else 0.0):
             sink = None
             try:
                 sink = self._make()
                 sink.open()
-            except Exception:
+            except Exception as error:
                 if sink is not None:
                     with contextlib.suppress(Exception):
                         sink.close()
+                if lost is None:
+                    self._tell_lost(error)
+                    lost = self._sink
                 continue
             if self._halt.is_set():
                 sink.close()

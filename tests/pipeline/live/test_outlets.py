@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ import pytest
 from obs_portrait.errors import MediaError
 from obs_portrait.media.sinks.base import AudioSink
 from obs_portrait.media.types import MicBlock, PersonaBlock
+from obs_portrait.pipeline.live import devices
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.options import CONTROL_CELLS, AudioPlan, LiveOptions
 from obs_portrait.pipeline.live.outlets import Outlets
 from tests.media.conftest import block
+from tests.obs.real_obs import until
 
 
 @dataclass
@@ -43,6 +45,27 @@ class Ear(AudioSink):
 
     def close(self) -> None:
         self.closed.set()
+
+
+@dataclass
+class Door:
+    """Stands where a device is opened: slow, or shut."""
+
+    opens: threading.Event = field(default_factory=threading.Event)
+    shut: threading.Event = field(default_factory=threading.Event)
+    ears: list[Ear] = field(default_factory=list)
+
+    def __call__(self) -> Ear:
+        door = self
+
+        class Slow(Ear):
+            def open(self) -> None:
+                assert door.opens.wait(10)
+                if door.shut.is_set():
+                    raise MediaError("test ear is not there; plug it in.")
+
+        self.ears.append(Slow())
+        return self.ears[-1]
 
 
 def _outlets(*sinks: Ear) -> tuple[Outlets, list[tuple[str, str, bool]]]:
@@ -113,3 +136,51 @@ def test_the_speaker_is_exchanged_between_two_blocks_and_counts_for_the_delay() 
     outlets.hear(None)
     outlets.settle()
     assert outlets.sinks == [microphone]
+
+
+@pytest.fixture
+def restarted(monkeypatch: pytest.MonkeyPatch) -> tuple[Outlets, list[tuple[str, str, bool]], Door, Ear]:
+    """Of a process in the place of a dead one, with a device that takes its time."""
+    door, other = Door(), Ear("other")
+    monkeypatch.setattr(devices, "may_return", lambda spec: spec == "slow")
+    monkeypatch.setattr(devices, "audio_sink", lambda spec: door() if spec == "slow" else spec())
+    outlets, told = _outlets(other)
+    options = replace(outlets._plan.options, audio_sinks=("slow", other))
+    outlets._plan = replace(outlets._plan, options=options, first=False)
+    return outlets, told, door, other
+
+
+def test_who_takes_a_dead_ones_place_does_not_wait_for_a_slow_device(
+    restarted: tuple[Outlets, list[tuple[str, str, bool]], Door, Ear],
+) -> None:
+    outlets, told, door, other = restarted
+    outlets.open(0)
+    outlets.write(_block(0))
+    assert other.heard == [0]
+    door.opens.set()
+    until(lambda: bool(_after(outlets, 1) and door.ears[-1].heard), 10, "the device is open")
+    assert told == []
+    outlets.close()
+    assert door.ears[-1].closed.is_set()
+
+
+def test_a_device_that_is_gone_by_then_is_told_and_looked_for(
+    restarted: tuple[Outlets, list[tuple[str, str, bool]], Door, Ear],
+) -> None:
+    outlets, told, door, _ = restarted
+    door.opens.set()
+    door.shut.set()
+    outlets.open(0)
+    until(lambda: bool(told), 10, "its loss is told")
+    assert told == [
+        ("sink slow", "test ear is not there; plug it in; it is opened again as soon as it is there.", True)
+    ]
+    door.shut.clear()
+    until(lambda: bool(_after(outlets, 1) and door.ears[-1].heard), 10, "it is back")
+    assert told[1:] == [("sink slow", "test ear is back.", False)]
+    outlets.close()
+
+
+def _after(outlets: Outlets, index: int) -> bool:
+    outlets.write(_block(index))
+    return True
