@@ -8,6 +8,7 @@ ready, so it can be begun in the background: the API, the tray and the page are 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from obs_portrait.pipeline.live.status import LiveReport
 
 __all__ = ["App", "Doors"]
+
+_END_S = 2.5
+"""So long the end of a panic may take; the control API waits a little longer for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +132,9 @@ class App(Stage):
         try:
             self._open()
         except PortraitError as error:
-            self._error = error
-            self.note("show", str(error), True)
+            if not self._quit.is_set():  # else it is only that the user ended it before it began
+                self._error = error
+                self.note("show", str(error), True)
             self._quit.set()
         except Exception as error:
             self._error = PipelineError(f"The show could not begin ({type(error).__name__}: {error}).")
@@ -168,6 +173,10 @@ class App(Stage):
             self._obs.stop()
             self._obs = None
         report = self.session.stop()
+        if sys.platform == "linux" and "virtualmic" in self.session.options.audio_sinks:
+            from obs_portrait.media.sinks import virtualmic
+
+            virtualmic.remove()  # what a process that was killed has left
         if self._control is not None:
             self._control.stop()
             self._control = None
@@ -231,6 +240,7 @@ class App(Stage):
         return {
             **tell(self.session.status(), problems),
             "persona": self.session.persona,
+            "reveals": bool(getattr(self.session.profile(self.session.persona), "reveals", ())),
             "obs": self._obs.state() if self._obs is not None else {"connected": False},
             "last_clip": str(self.last_clip) if self.last_clip is not None else None,
             "uptime_s": round(time.monotonic() - self._begun, 1),
@@ -307,9 +317,9 @@ class App(Stage):
 
     def panic(self, on: bool) -> None:
         """See `Stage`. The sinks first, OBS after them; at the end the other way round."""
-        self.session.panic(on)
+        self.session.panic(on, _END_S)
         if self._obs is not None:
-            self._obs.curtain.draw(on)
+            self._obs.curtain.draw(self.session.cover.panic)  # another one may have begun, by another door
         self._poke()
 
     def clip(self, action: ClipAction) -> ClipResult:

@@ -28,13 +28,16 @@ class Bell:
     def __init__(self) -> None:
         self._words: queue.SimpleQueue[Word | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._closed = False
         self._lock = threading.Lock()
         self.problem: str | None = None
         """Why the last notice was not shown, or None."""
 
     def ring(self, word: Word) -> None:
-        """Shows a notice soon. The desktop's libraries are loaded for the first one only."""
+        """Shows a notice soon; after `close` nothing. The desktop's libraries are loaded for the first one only."""
         with self._lock:
+            if self._closed:  # a thread that nobody ends would keep the program from its end
+                return
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="notices", daemon=True)
                 self._thread.start()
@@ -43,7 +46,7 @@ class Bell:
     def close(self) -> None:
         """After what was rung; at most some seconds. May be called twice."""
         with self._lock:
-            thread, self._thread = self._thread, None
+            thread, self._thread, self._closed = self._thread, None, True
         if thread is not None:
             self._words.put(None)
             thread.join(_PATIENCE_S)

@@ -102,7 +102,8 @@ class Notifier:
     def see(self, status: Status) -> None:
         """The daemon's state: what nobody may overlook is told when it begins."""
         panic = bool(status.get("panic"))
-        revealed = status.get("state") == "revealed" and not panic
+        real = status.get("state") == "revealed" or bool(status.get("reveals"))
+        revealed = real and not panic and not status.get("off")
         with self._lock:
             new_panic, new_reveal = panic and not self._panic, revealed and not self._revealed
             ended = self._panic and not panic

@@ -38,6 +38,8 @@ def tell(live: LiveStatus, more_problems: Sequence[str] = ()) -> Status:
         "quality": {"score": live.quality[0], "advice": live.quality[1]} if live.quality is not None else None,
         "dropped": video.cells.get("frames_dropped", 0),
         "late_blocks": audio.cells.get("late", 0) if audio is not None else 0,
+        "blocks": audio.cells.get("blocks", 0) if audio is not None else 0,
+        "blocks_over_60_ms": audio.cells.get("over_60_ms", 0) if audio is not None else 0,
         "restarts": video.restarts + (audio.restarts if audio is not None else 0),
         "problems": problems,
         "hints": [hint(text) for text in problems],

@@ -78,10 +78,15 @@ def _ends_in_order() -> Iterator[None]:
     """A program that is terminated, or whose terminal or session is closed, stops as orderly as an interrupted one."""
 
     def interrupt(*_: object) -> None:
+        for one in before:  # a closed terminal says it twice, and the order of the end is not to be interrupted
+            signal.signal(one, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     names = ("SIGTERM", "SIGHUP", "SIGBREAK")
-    before = {one: signal.signal(one, interrupt) for name in names if (one := getattr(signal, name, None)) is not None}
+    before: dict[signal.Signals, Any] = {}
+    for name in names:
+        if (one := getattr(signal, name, None)) is not None:
+            before[one] = signal.signal(one, interrupt)
     try:
         yield
     finally:

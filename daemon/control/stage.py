@@ -66,7 +66,7 @@ class ObsState(TypedDict, total=False):
 
 
 class Reference(TypedDict):
-    """The running search for a better reference frame: now and the best so far (larger is better)."""
+    """The running search for a better reference frame: now and the best so far (smaller is better)."""
 
     current: float
     best: float
@@ -128,10 +128,12 @@ class Status(TypedDict, total=False):
     off: the persona rests, camera and microphone are closed. face_on: False: its portrait stands still. voice_on:
     False: it is silent. state: "off", "live", "hold", "portrait", "card", "revealed", "waiting", "source lost",
     "starting", … (`LiveStatus.state`).
+    reveals: the persona on stage shows the real face or voice, says its profile.
     persona: the one on stage. panic: card and silence are held until it is taken back. prepared: personas that can be
     switched to at once. fps: new persona frames a second. dropped: camera frames left out so far. late_blocks: blocks
-    of sound that came late so far. restarts: of the media processes so far. problems: sentences that hold now, the
-    gravest first. reference: None while no search runs. last_clip: path of the newest clip.
+    of sound that came late so far. blocks_over_60_ms: those, of `blocks`, that left so long after they were spoken.
+    restarts: of the media processes so far. problems: sentences that hold now, the gravest first.
+    reference: None while no search runs. last_clip: path of the newest clip.
     """
 
     running: bool
@@ -139,6 +141,7 @@ class Status(TypedDict, total=False):
     persona: str
     panic: bool
     off: bool
+    reveals: bool
     face_on: bool
     voice_on: bool
     prepared: list[str]
@@ -149,6 +152,8 @@ class Status(TypedDict, total=False):
     quality: Quality | None
     dropped: int
     late_blocks: int
+    blocks: int
+    blocks_over_60_ms: int
     restarts: int
     problems: list[str]
     hints: list[Hint]

@@ -24,7 +24,7 @@ _LOOK_S: Final = 0.15
 """How often it is asked whether a held key is still down."""
 _AGAIN_S: Final = 5.0
 """How long after its end a door is tried again (the display may be back)."""
-_LANES: Final = {"panic": ("panic", "end_panic"), "slow": ("clip", "calibrate"), "order": ()}
+_LANES: Final = {"panic": ("panic",), "end": ("end_panic",), "slow": ("clip", "calibrate"), "order": ()}
 """Threads, and the orders that each carries out; the last one all others."""
 
 Note = Callable[[str, str, bool], None]

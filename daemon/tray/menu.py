@@ -71,7 +71,7 @@ def mood_of(status: Status) -> Mood:
         return Mood.PANIC
     if status.get("off") or not status.get("running", True):
         return Mood.OFF
-    if state == "revealed":
+    if state == "revealed" or status.get("reveals"):
         return Mood.REVEALED
     if state in ("hold", "card") or (state == "portrait" and not status.get("face_on", True)):
         return Mood.FROZEN

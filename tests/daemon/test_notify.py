@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -123,6 +124,16 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with session_bus() as address:
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
         yield address
+
+
+def test_after_the_end_nothing_is_rung_and_no_thread_begins() -> None:
+    """One that waits for words for ever would keep the program from ending."""
+    bell = Bell()
+    bell.close()
+    before = threading.active_count()
+    bell.ring(Word("The show", "was ended before it began."))
+    assert threading.active_count() == before
+    assert bell._thread is None
 
 
 @pytest.mark.real

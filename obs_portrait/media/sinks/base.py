@@ -21,6 +21,8 @@ class VideoSink(ABC):
     """How much later than `write` returns the picture is seen, as far as that is known and constant."""
     takes_all: bool = False
     """False: a live sink that wants the newest frame. True: a recorder that must get every frame."""
+    had_died: bool = False
+    """The process that had this sink open before was ours and was killed: who holds the device now only reads it."""
 
     @final
     def open(self, width: int, height: int, rate: Fraction) -> None:

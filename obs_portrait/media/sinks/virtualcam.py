@@ -37,7 +37,7 @@ class VirtualCameraSink(VideoSink):
             raise MediaError(f"The virtual camera cannot be used: {error}. Reinstall pyvirtualcam.") from error
         self._check_size(width, height)
         for device in [self._device] if self._device else loopback.loopbacks():
-            loopback.rearm(device)
+            loopback.rearm(device, ours=self.had_died)
         try:
             self._camera = pyvirtualcam.Camera(
                 width, height, float(rate), fmt=pyvirtualcam.PixelFormat.RGB, device=self._device

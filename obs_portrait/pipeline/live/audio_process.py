@@ -116,9 +116,11 @@ class _AudioProcess:
             self._link.wait(0.25)
             for message in self._link.receive():
                 match message:
-                    case Start(epoch, stage, _, source):
+                    case Start(epoch, stage, _, source, audio_sinks):
                         if source is not None:
                             self._options = replace(self._options, audio=source)
+                        if audio_sinks is not None:
+                            self._options = replace(self._options, audio_sinks=audio_sinks)
                         with self._lock:
                             voice = self._voices[stage]
                         if voice is not self._first:  # another one has come on stage since the plan was made
@@ -135,7 +137,7 @@ class _AudioProcess:
 
     def _perform(self, epoch: int) -> Stopped:
         self._epoch = epoch
-        self._outlets.open(epoch)
+        self._outlets.open(epoch, self._options.audio_sinks)
         stop = False
         thread = threading.Thread(target=self._play, name="audio", daemon=True)
         try:
@@ -171,7 +173,7 @@ class _AudioProcess:
                 with self._lock:
                     voice = self._voices.get(name)
                 if voice is None:
-                    self._say(f"persona {name}", f"'{name}' has no prepared voice; the one on stage stays.", True)
+                    self._link.send(Prepared(name, f"'{name}' has no prepared voice; choose another persona."))
                 else:
                     self._cues.add(at_ns, name, number)
                     self._orders.append((voice, at_ns))
@@ -179,7 +181,7 @@ class _AudioProcess:
                 self._options = replace(self._options, audio=source)
                 self._ear.use(self._make_source)
             case Hear(spec):
-                threading.Thread(target=self._outlets.hear, args=(spec,), name="speaker", daemon=True).start()
+                self._outlets.hear(spec)
             case Prepare(name, persona):
                 threading.Thread(target=self._prepare_aside, args=(name, persona), daemon=True).start()
 
@@ -234,11 +236,11 @@ class _AudioProcess:
 
     def _rest(self) -> None:
         """No block is read, converted or written until it is over; what plays us plays silence."""
-        if releases(self._options.audio or ""):
-            self._ear.rest()
         self._link.board.set("busy_since_ns", 0)
-        while self._plan.control.get("rest") and not self._halt.wait(REST_S):
-            pass
+        while self._plan.control.get("rest") and not self._halt.is_set():
+            if releases(self._options.audio or ""):
+                self._ear.rest()  # again and again: one that was lost may come back meanwhile
+            self._halt.wait(REST_S)
 
     # ---- devices -------------------------------------------------------------------------------------------------
 

@@ -34,14 +34,18 @@ def body(link: Link, plan: VideoPlan) -> Stopped:
     if epoch is None:
         return Stopped()
     results: Mailbox[PersonaFrame] = Mailbox()
+
+    def notice(about: str, text: str, problem: bool) -> None:
+        link.send(Notice(about, text, problem))
+
     pacer = Pacer(
-        open_sinks(plan, epoch, lambda: _window(link)),
+        open_sinks(plan, epoch, lambda: _window(link), notice),
         plan.options.rate,
         results=results,
         cues=CueSheet(plan.stage),
         stand_in=guard.card,
         cover=lambda: guard.card,
-        notice=lambda about, text, problem: link.send(Notice(about, text, problem)),
+        notice=notice,
     )
     previews = Previews(plan.previews or Mails())
     pacer.on_written = lambda frame, latency: previews.show(frame)

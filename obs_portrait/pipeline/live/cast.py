@@ -91,7 +91,11 @@ class Cast:
     def _await(self, shown: str, name: str, number: int) -> None:
         """`name` comes on stage as soon as it is prepared; `shown` is seen until then, unless it reveals somebody."""
         self._pending = (name, number)
-        if self.reveals(shown) and not self.reveals(name):
+        self._hide_until(number, [shown], name)
+
+    def _hide_until(self, number: int, shown: Sequence[str], name: str) -> None:
+        """Nothing is shown until that order for `name` has been carried out, if it takes somebody who reveals away."""
+        if any(self.reveals(one) for one in shown) and not self.reveals(name):
             self._hidden = number
             self._hide(True)
 
@@ -159,6 +163,8 @@ class Cast:
             self._await(self.stage, name, number)
             return
         self._pending = None
+        # One that opens its devices just now begins with whom it was started; it hears of this when it is ready.
+        self._hide_until(number, [self._plays[path] for path in self._plays if path not in self._air], name)
         self.stage, self._number = name, number
         order = Switch(name, now_ns() - _BACK_NS, number)
         for path in self._air:  # the others are told when they are back
@@ -172,8 +178,9 @@ class Cast:
         return self._pending[0] if self._pending is not None else self.stage
 
     def reveals(self, name: str) -> bool:
-        """Whether that persona's profile says that the real face or voice may be shown."""
-        return bool(getattr(self.personas.get(name), "reveals", ()))
+        """Whether that persona's profile says that the real face or voice may be shown, or said so before an edit that
+        is still being prepared."""
+        return any(getattr(names.get(name), "reveals", ()) for names in (self.personas, self._old))
 
     def forget_pending(self, which: Callable[[str], bool]) -> None:
         """A persona that is to come on stage once it is prepared stays away, if `which(name)`."""
@@ -188,6 +195,7 @@ class Cast:
         """A process is down."""
         self._air.discard(path)
         self._plays[path] = ""
+        self._maybe_show()
 
     def switched(self, path: str, number: int) -> None:
         """A process has carried out an order."""
@@ -205,8 +213,9 @@ class Cast:
         return all(known >= self.personas.keys() for known in self._knows.values())
 
     def is_done(self, number: int) -> bool:
-        """Every process has carried out this order, or a later one."""
-        return all(done >= number for done in self._carried_out.values())
+        """Every process has carried out this order, or a later one. One that is down shows nobody, and begins with whom
+        it finds on stage."""
+        return all(done >= number or not self._plays[path] for path, done in self._carried_out.items())
 
 
 def is_light(persona: Any) -> bool:

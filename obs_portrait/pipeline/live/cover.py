@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
 
 from obs_portrait.errors import PipelineError
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.cast import Cast
 
 __all__ = ["Cover"]
+
+_T = TypeVar("_T")
+_GOES_ON: Final = "The panic goes on: the persona on stage shows your real face or voice; switch to another one first."
 
 
 class Cover:
@@ -38,6 +43,9 @@ class Cover:
         self._order, self._carried_out = order, carried_out
         self._numbers = numbers or itertools.count(1)
         self._refuge = 0
+        self._lock = threading.Lock()
+        self._panics = 0
+        """How often a panic has begun. Under the lock, with its cells."""
 
     @property
     def panic(self) -> bool:
@@ -77,27 +85,56 @@ class Cover:
 
     def begin_panic(self) -> None:
         """From the next frame and block on; who reveals leaves the stage."""
-        self._both("panic", True)
+        with self._lock:
+            self._panics += 1
+            self._both("panic", True)
         self._order(self._cast.look)
         self._order(self._take_cover)
 
     def end_panic(self, timeout: float) -> None:
-        """Waits until nobody who reveals is on stage or about to be. Raises `PipelineError`, with the panic still on,
-        if there is nobody else to show."""
-        looked = threading.Event()
-        refuge: list[int] = []
+        """Waits, at most `timeout` s, until nobody who reveals is on stage or about to be. Raises `PipelineError`, with
+        the panic still on, if there is nobody else to show, or if a panic began anew meanwhile."""
+        with self._lock:
+            begun = self._panics
+        deadline = time.monotonic() + timeout
+        refuge = self._asked(self._covered, deadline)
+        if refuge is None or refuge < 0 or not self._carried_out(refuge, max(0.0, deadline - time.monotonic())):
+            raise PipelineError(_GOES_ON)
+        if not self._asked(lambda: self._end(begun), deadline):
+            raise PipelineError(_GOES_ON if self._panics == begun else "The panic goes on: it was called again.")
 
-        def look() -> None:
-            self._take_cover()
-            refuge.append(-1 if self._cast.reveals(self._cast.stage) else self._refuge)
-            looked.set()
+    def _asked(self, call: Callable[[], _T], deadline: float) -> _T | None:
+        """What a call in the supervisor's thread comes to; None if it does not come in time, and then it is not made
+        later either: who was told that the panic goes on would not expect its end."""
+        answered = threading.Event()
+        answer: list[_T] = []
+        state = threading.Lock()
+        given_up = False
 
-        self._order(look)
-        if not looked.wait(timeout) or refuge[0] < 0 or not self._carried_out(refuge[0], timeout):
-            raise PipelineError(
-                "The panic goes on: the persona on stage shows your real face or voice; switch to another one first."
-            )
-        self._both("panic", False)
+        def ask() -> None:
+            with state:
+                if not given_up:
+                    answer.append(call())
+            answered.set()
+
+        self._order(ask)
+        answered.wait(max(0.0, deadline - time.monotonic()))
+        with state:
+            given_up = True
+        return answer[0] if answer else None
+
+    def _covered(self) -> int:
+        """The order whose carrying out makes the end safe; -1: nothing does."""
+        self._take_cover()
+        return -1 if self._cast.reveals(self._cast.stage) else self._refuge
+
+    def _end(self, begun: int) -> bool:
+        """Unless another panic has begun, or somebody who reveals has been asked for since."""
+        with self._lock:
+            if self._panics != begun or any(map(self._cast.reveals, (self._cast.stage, self._cast.wanted))):
+                return False
+            self._both("panic", False)
+            return True
 
     def _take_cover(self) -> None:
         """In the supervisor's thread: in a panic nobody who reveals stays on stage, if anybody else is there, and

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import multiprocessing
 import queue
 import threading
@@ -20,8 +21,10 @@ from obs_portrait.pipeline.live.cover import Cover
 from obs_portrait.pipeline.live.devices import is_device
 from obs_portrait.pipeline.live.kept import Kept
 from obs_portrait.pipeline.live.messages import (
+    Calibrate,
     Calibrated,
     Ended,
+    Hear,
     Notice,
     Prepared,
     Quality,
@@ -32,6 +35,7 @@ from obs_portrait.pipeline.live.messages import (
     Request,
     Start,
     Switched,
+    Use,
 )
 from obs_portrait.pipeline.live.options import AUDIO_CELLS, VIDEO_CELLS, LiveOptions
 from obs_portrait.pipeline.live.picture_mail import Mails
@@ -40,6 +44,8 @@ from obs_portrait.pipeline.live.recording import Recorder
 from obs_portrait.pipeline.live.supervisor import Keeper, Phase
 
 __all__ = ["Crew"]
+
+_log = logging.getLogger(__name__)
 
 _START_LEAD_NS: Final = 50_000_000
 _FILE_LEAD_NS: Final = 600_000_000
@@ -110,7 +116,8 @@ class Crew:
         self.last_skew: float | None = None
         self.ended_ns = 0
         self._on_air: set[str] = set()
-        self._held_back: set[str] = set()  # processes that wait for somebody to be prepared before they begin
+        self._begun: dict[str, LiveOptions] = {}  # as they were told to each process at its start
+        self._held_back: dict[str, str] = {}  # processes that begin when somebody is prepared, and who that is
         self._ended: set[str] = set()
         self._looked_ns = 0
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -158,10 +165,11 @@ class Crew:
             for keeper in self.keepers:
                 keeper.start()
             self._attend()
-        except Exception as error:
+        except BaseException as error:  # an exit that somebody asks for in this thread ends the show in order as well
             with self.changed:
                 self.error = f"The media processes cannot be kept ({type(error).__name__}: {error})."
-        self._shut_down()
+        finally:
+            self._shut_down()
 
     def _attend(self) -> None:
         self._looked_ns = now_ns()
@@ -200,6 +208,7 @@ class Crew:
                 case Ready():
                     self._on_air.add(keeper.name)
                     self.cast.on_air(keeper.name)
+                    self._catch_up(keeper)
                     self.plans.first[keeper.name], keeper.proven = False, True
                     if keeper.restarts:
                         self._tell(Notice(keeper.name, f"The {keeper.name} process is back.", problem=False))
@@ -236,14 +245,38 @@ class Crew:
         when its plan was made."""
         first = None if keeper.stands_in else self.cast.may_begin(keeper.name)
         if first is None:
-            self._held_back.discard(keeper.name)
-            source = self._options().source if keeper is self.video else self._options().audio
+            self._held_back.pop(keeper.name, None)
+            now = self._options()
+            self._begun[keeper.name] = now
+            source = now.source if keeper is self.video else now.audio
             keeper.send(
-                Start(self.epoch, self.cast.stage, self.plans.neutral, source if isinstance(source, str) else None)
-            )
-        elif keeper.name not in self._held_back:
-            self._held_back.add(keeper.name)
+                Start(
+                    self.epoch, self.cast.stage, self.plans.neutral, source if isinstance(source, str) else None,
+                    None if keeper is self.video else tuple(now.audio_sinks),
+                )
+            )  # fmt: skip
+        elif self._held_back.get(keeper.name) != first.name:
+            self._held_back[keeper.name] = first.name
             keeper.send(first)
+
+    def _catch_up(self, keeper: Keeper) -> None:
+        """Devices that were chosen while it was opening its own."""
+        then, now = self._begun[keeper.name], self._options()
+        if keeper is self.video:
+            if now.source != then.source:
+                keeper.send(Use(now.source))
+            return
+        if now.audio != then.audio and now.audio is not None:
+            keeper.send(Use(now.audio))
+        if tuple(now.audio_sinks) != tuple(then.audio_sinks):
+            keeper.send(Hear(next((spec for spec in now.audio_sinks if spec not in then.audio_sinks), None)))
+
+    def use_camera(self, source: Any) -> None:
+        """Another camera, for which another reference may have been kept."""
+        self.send("video", Use(source))
+        found = self._kept.find(str(source), self.cast.stage) if self._kept is not None else None
+        self.plans.neutral = found
+        self.send("video", Calibrate() if found is None else Refer(found))
 
     def _refer(self, persona: str) -> None:
         """Another persona is on stage: it has its own reference, if one was kept."""
@@ -262,7 +295,7 @@ class Crew:
         with self.changed:
             self._tell(Notice(keeper.name, said))
             self._on_air.discard(keeper.name)
-            self._held_back.discard(keeper.name)
+            self._held_back.pop(keeper.name, None)
             if keeper is self.video:
                 self.previews.camera.wipe()  # its writer is dead
             self.cast.fell(keeper.name)
@@ -282,7 +315,10 @@ class Crew:
         else:
             self.problems.pop(notice.about, None)
         self.notices.append(notice.text)
-        self._on_notice(notice)
+        try:
+            self._on_notice(notice)
+        except BaseException:  # a terminal that is gone or full is no reason to end the show; nor is one that says exit
+            _log.exception("a notice could not be told")
 
     def _maybe_start(self) -> None:
         if not self.epoch and all(keeper.phase is Phase.RUNNING for keeper in self.keepers):

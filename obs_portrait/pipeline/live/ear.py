@@ -55,7 +55,7 @@ class Ear:
     def read(self) -> MicBlock | None:
         """The next block, waiting for it; None when a file has ended."""
         self._settle()
-        if self._changed:
+        if self._changed and self._helper is None:  # what is being opened just now is taken, and then exchanged
             self._changed = self._usable = False
             self.ok = False
         if not self._usable:

@@ -142,6 +142,8 @@ class Feed(threading.Thread):
             self._close()
             if self._halt.wait(backoff.failed()):
                 return False
+            if self._rests():
+                return True  # it stays closed, and is opened when the rest ends
             try:
                 source = self._make()
                 self._source = source

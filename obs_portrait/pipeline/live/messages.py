@@ -53,13 +53,14 @@ AudioSinkSpec = str | Callable[[], AudioSink]
 @dataclass(frozen=True, slots=True)
 class Start:
     """Everything is warm: open the source and run. `epoch_ns`: the moment that media time 0 of a file stands for.
-    `stage`: who is on stage at that moment; prepared. `reference`, `source`: as they are now, where that is known and
-    may be other than in the plan."""
+    `stage`: who is on stage at that moment; prepared. `reference`, `source`, `audio_sinks`: as they are now, where that
+    is known and may be other than in the plan."""
 
     epoch_ns: int
     stage: str
     reference: Observation | None = None
     source: str | None = None
+    audio_sinks: Sequence[AudioSinkSpec] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from obs_portrait.errors import LeakError, PortraitError
 from obs_portrait.media.sinks.base import AudioSink
@@ -28,6 +28,7 @@ class Outlets:
         self.sinks: list[AudioSink] = []
         self._speaker: AudioSink | None = None
         self._changes: deque[Callable[[], None]] = deque()
+        self._asked = 0
         self.refused = 0
         """Blocks without a seal that a sink refused."""
 
@@ -36,11 +37,11 @@ class Outlets:
         """What the slowest sink adds to the delay."""
         return max((sink.adds_ns for sink in self.sinks), default=0)
 
-    def open(self, epoch_ns: int) -> None:
-        """All of the plan, or none: raises `MediaError` if one cannot be opened. In a process that is started again a
-        device may come later than the others."""
+    def open(self, epoch_ns: int, specs: Sequence[AudioSinkSpec]) -> None:
+        """All of them, and the plan's own, or none: raises `MediaError` if one cannot be opened. In a process that is
+        started again a device may come later than the others."""
         try:
-            for spec in self._plan.options.audio_sinks:
+            for spec in specs:
                 sink = self._make(spec)
                 if isinstance(sink, ReturningSink) and not self._plan.first:
                     sink.open_aside()
@@ -85,7 +86,11 @@ class Outlets:
 
     def hear(self, spec: AudioSinkSpec | None) -> None:
         """The voice is heard there instead of where it was heard so far; None: nowhere. Opening and closing may take
-        long: what there is goes on meanwhile."""
+        long and are done aside: what there is goes on meanwhile. What was asked for last holds."""
+        self._asked += 1
+        threading.Thread(target=self._exchange, args=(spec, self._asked), name="speaker", daemon=True).start()
+
+    def _exchange(self, spec: AudioSinkSpec | None, number: int) -> None:
         new = None
         try:
             if spec is not None:
@@ -97,6 +102,10 @@ class Outlets:
             return
 
         def swap() -> None:
+            if number != self._asked:
+                if new is not None:
+                    threading.Thread(target=new.close, name="speaker", daemon=True).start()
+                return
             old, self._speaker = self._speaker, new
             if old in self.sinks:
                 self.sinks.remove(old)

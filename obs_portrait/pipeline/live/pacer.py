@@ -145,6 +145,8 @@ class Pacer:
             covered = cover(now)
             self._unrecorded = [covered]
             return covered
+        if self._last is not None and self._last.origin is Origin.REVEAL and self._is_of_another(self._last, now):
+            self._last = None  # the real person has left the stage: not one picture more
         if self._last is not None:
             brief = self._last.origin is Origin.REVEAL or self._is_of_another(self._last, now)
             if now - self._last_ns <= (STRANGER_NS if brief else REPEAT_NS):

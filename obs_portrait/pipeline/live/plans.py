@@ -83,11 +83,11 @@ class Plans:
             light = all(is_light(persona) for persona in everybody)
             return make(everybody) if light and not self._rests() else None
 
-        def took(plan: Any) -> None:
+        def took(plan: Any, failed: set[str]) -> None:
             def same(one: Any) -> bool:
                 now = self._cast.personas.get(one.name)
                 return now is one if name == "video" else now is not None and now.voice is one.voice
 
-            self._cast.took(name, {one.name for one in plan.personas if same(one)}, plan.stage)
+            self._cast.took(name, {one.name for one in plan.personas if same(one)} - failed, plan.stage)
 
         return Understudy(name, body, plan, took, cells)

@@ -158,7 +158,7 @@ class LiveSession:
         """
         if what == "camera":
             self.options = replace(self.options, source=source)
-            self._crew.order(lambda: self._crew.send("video", Use(source)))
+            self._crew.order(lambda: self._crew.use_camera(source))
         elif self._crew.audio is None:
             raise PipelineError("There is no sound in this session; start it with --audio mic.")
         elif what == "speaker":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from obs_portrait.errors import PortraitError
 from obs_portrait.media.sinks.base import VideoSink
 from obs_portrait.pipeline.live import devices
 from obs_portrait.pipeline.live.options import VideoPlan
@@ -11,17 +12,30 @@ from obs_portrait.pipeline.live.options import VideoPlan
 __all__ = ["open_sinks"]
 
 
-def open_sinks(plan: VideoPlan, epoch_ns: int, window: Callable[[], VideoSink]) -> list[VideoSink]:
-    """Those of the plan, in their order, then the file that is recorded. `window` makes the preview's.
+def open_sinks(
+    plan: VideoPlan, epoch_ns: int, window: Callable[[], VideoSink], notice: Callable[[str, str, bool], None]
+) -> list[VideoSink]:
+    """Those of the plan, in their order, then the file that is recorded. `window` makes the preview's. notice(about,
+    text, problem): one sentence for the user.
 
-    Raises `MediaError` if one cannot be opened; the others are closed again then.
+    Raises `MediaError` if one cannot be opened; the others are closed again then. In a process that takes the place of
+    a dead one such a sink is left out instead, as long as another one is there.
     """
     options = plan.options
     sinks: list[VideoSink] = []
+    missing: list[PortraitError] = []
 
     def add(sink: VideoSink) -> None:
-        sink.open(options.width, options.height, options.rate)
-        sinks.append(sink)
+        sink.had_died = not plan.first
+        try:
+            sink.open(options.width, options.height, options.rate)
+        except PortraitError as error:
+            if plan.first:
+                raise
+            missing.append(error)
+            notice(f"sink {sink.name}", f"{error} This sink is closed, the others go on.", True)
+        else:
+            sinks.append(sink)
 
     try:
         for spec in options.sinks:
@@ -30,6 +44,8 @@ def open_sinks(plan: VideoPlan, epoch_ns: int, window: Callable[[], VideoSink]) 
             from obs_portrait.pipeline.live.parts import VideoPart
 
             add(VideoPart(plan.part, epoch_ns))
+        if missing and not sinks:
+            raise missing[0]
     except BaseException:
         for sink in sinks:
             sink.close()

@@ -15,7 +15,7 @@ from typing import Any
 
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.child import Body
-from obs_portrait.pipeline.live.messages import Failed, Rehearsed
+from obs_portrait.pipeline.live.messages import Failed, Prepared, Rehearsed
 from obs_portrait.pipeline.live.spawn import spawn
 
 __all__ = ["Ready", "Understudy"]
@@ -39,17 +39,23 @@ class Ready:
 class Understudy:
     """Belongs to a keeper, and to its thread.
 
-    plan(): what the process is to rehearse, None while there shall be no understudy. took(plan): told when it goes on,
-    so that it is known what it has rehearsed.
+    plan(): what the process is to rehearse, None while there shall be no understudy. took(plan, failed): told when it
+    goes on, so that it is known what it has rehearsed, and whom it could not prepare.
     """
 
     def __init__(
-        self, name: str, body: Body, plan: Callable[[], Any], took: Callable[[Any], None], cells: tuple[str, ...]
+        self,
+        name: str,
+        body: Body,
+        plan: Callable[[], Any],
+        took: Callable[[Any, set[str]], None],
+        cells: tuple[str, ...],
     ) -> None:
         self._name, self._body, self._plan, self._took, self._cells = name, body, plan, took, cells
         self._there: Ready | None = None
         self._rehearses: Any = None
         self._rehearsed = False
+        self._failed: set[str] = set()
         self._since = 0
         self._not_before = 0
 
@@ -83,6 +89,7 @@ class Understudy:
         board = Board(*self._cells)
         self._there = Ready(*spawn(f"{self._name} understudy", self._body, plan, board), board)
         self._rehearses, self._rehearsed, self._since = plan, False, now
+        self._failed = set()
 
     def _listen(self) -> None:
         if self._there is None:
@@ -90,6 +97,8 @@ class Understudy:
         with contextlib.suppress(EOFError, OSError):
             while self._there.pipe.poll():
                 message = self._there.pipe.recv()
+                if isinstance(message, Prepared) and message.problem is not None:
+                    self._failed.add(message.name)
                 self._rehearsed = (self._rehearsed or isinstance(message, Rehearsed)) and not isinstance(
                     message, Failed
                 )
@@ -100,7 +109,7 @@ class Understudy:
         if self._there is None or not self._rehearsed or not self._there.process.is_alive():
             return None
         there, self._there, self._rehearsed = self._there, None, False
-        self._took(self._rehearses)
+        self._took(self._rehearses, self._failed)
         return there
 
     def dismiss(self) -> None:

@@ -141,7 +141,7 @@ class _VideoProcess:
             self._link.wait(0.25)
             for message in self._link.receive():
                 match message:
-                    case Start(epoch, stage, reference, source):
+                    case Start(epoch, stage, reference, source, _):
                         self._enter(stage)
                         self._plan = replace(self._plan, reference=reference)
                         if source is not None:
@@ -172,7 +172,7 @@ class _VideoProcess:
             self._desk.calibrate()
         else:
             self._desk.refer(self._plan.reference)
-        sinks = open_sinks(self._plan, self._epoch, self._window)
+        sinks = open_sinks(self._plan, self._epoch, self._window, self._notice)
         self._pacer = Pacer(
             sinks,
             self._options.rate,
@@ -270,7 +270,7 @@ class _VideoProcess:
         with self._lock:
             face = self._faces.get(name)
         if face is None:
-            self._notice(f"persona {name}", f"'{name}' is not prepared; the persona on stage stays.", True)
+            self._link.send(Prepared(name, f"'{name}' is not prepared; choose another persona."))
             return
         self._cues.add(at_ns, name, number)
         self._performer.order(lambda pipeline: pipeline.switch(face, at_ns))

@@ -50,7 +50,7 @@ class StageStandIn:
             "running": True, "state": "card" if self.in_panic else "live", "persona": self.persona,
             "panic": self.in_panic, "prepared": list(self.names), "fps": 29.8,
             "latency": {"picture_ms": 41.0, "voice_ms": 38.0, "skew_ms": -3.0}, "dropped": 2, "late_blocks": 0,
-            "restarts": 0, "problems": [], "reference": None,
+            "blocks": 6000, "blocks_over_60_ms": 1, "reveals": False, "restarts": 0, "problems": [], "reference": None,
             "obs": {"connected": True, "version": "29.0.2", "scene": "Ada", "streaming": True, "recording": False,
                     "replay": True, "problem": None},
             "last_clip": None, "uptime_s": 61.5, **self.extra,

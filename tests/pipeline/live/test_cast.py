@@ -86,6 +86,41 @@ def test_a_switch_while_a_process_is_started_again_is_not_lost() -> None:
     assert theatre.cast.is_done(number)
 
 
+def test_who_reveals_and_is_just_opening_the_devices_is_hidden_until_the_switch_has_arrived() -> None:
+    theatre = Theatre([Revealer("me", (9, 9, 9), 300.0), *PERSONAS])
+    while theatre.asked:
+        theatre.delivers()
+    theatre.falls("audio")
+    theatre.begins("audio")
+    assert theatre.cast.may_begin("audio") is None  # it begins, as who reveals
+    number = theatre.switch("green")
+    assert theatre.hidden
+    assert not theatre.cast.is_done(number)
+    theatre.air.add("audio")
+    theatre.cast.on_air("audio")
+    assert theatre.plays["audio"] == "green"
+    assert not theatre.hidden
+    theatre.switch("me")
+    theatre.falls("audio")
+    theatre.begins("audio")
+    theatre.cast.may_begin("audio")
+    theatre.switch("blue")
+    assert theatre.hidden
+    theatre.falls("audio")  # for good: it shows nobody any more
+    assert not theatre.hidden
+
+
+def test_who_revealed_before_an_edit_does_so_until_the_edit_is_prepared() -> None:
+    theatre = Theatre([Revealer("me", (9, 9, 9), 300.0), *PERSONAS])
+    while theatre.asked:
+        theatre.delivers()
+    theatre.cast.renew(replace(theatre.cast.personas["me"], reveals=()), 5)
+    assert theatre.cast.reveals("me")
+    while theatre.asked:
+        theatre.delivers()
+    assert not theatre.cast.reveals("me")
+
+
 def test_only_who_is_on_stage_is_prepared_before_a_face_comes_back() -> None:
     theatre = Theatre()
     theatre.switch("green")

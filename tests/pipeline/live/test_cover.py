@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,12 @@ from PIL import Image
 from obs_portrait.errors import PipelineError
 from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.leak import PictureMark
+from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.cast import Cast
-from obs_portrait.pipeline.live.options import LiveOptions, Makers
+from obs_portrait.pipeline.live.cover import Cover
+from obs_portrait.pipeline.live.options import CONTROL_CELLS, LiveOptions, Makers
 from obs_portrait.pipeline.live.session import LiveSession
+from tests.obs.real_obs import until
 from tests.pipeline.live import doubles
 from tests.pipeline.live.test_faults import Show
 from tests.pipeline.live.test_panic import Revealer
@@ -184,3 +188,62 @@ def test_another_microphone_needs_sound(tmp_path: Path) -> None:
     session = LiveSession(LiveOptions(**{**fields, "audio": None, "audio_sinks": ()}))
     with pytest.raises(PipelineError, match="no sound"):
         session.use("microphone", "mic")
+
+
+def _cover(cast: Cast) -> tuple[Cover, list[Callable[[], None]]]:
+    """Its orders wait until the test carries them out."""
+    orders: list[Callable[[], None]] = []
+    boards = Board(*CONTROL_CELLS), Board(*CONTROL_CELLS)
+    return Cover(cast, *boards, order=orders.append, carried_out=lambda number, timeout: True), orders
+
+
+def _ends(cover: Cover, orders: list[Callable[[], None]], *between: Callable[[], None]) -> BaseException | None:
+    """`end_panic` in a thread, with something that happens after it has looked; what it raised."""
+    raised: list[BaseException] = []
+
+    def end() -> None:
+        try:
+            cover.end_panic(5.0)
+        except PipelineError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=end)
+    orders.clear()
+    thread.start()
+    until(lambda: len(orders) == 1, 5, "it looks")
+    orders.pop()()
+    until(lambda: len(orders) == 1, 5, "it wants to end")
+    last = orders.pop()
+    for one in between:
+        one()
+    last()
+    thread.join(5)
+    return raised[0] if raised else None
+
+
+def test_a_panic_that_begins_while_another_one_ends_goes_on() -> None:
+    cover, orders = _cover(Cast(doubles.PERSONAS, ["video"], lambda path, message: None))
+    cover.begin_panic()
+    assert "called again" in str(_ends(cover, orders, cover.begin_panic))
+    assert cover.panic
+    assert _ends(cover, orders) is None
+    assert not cover.panic
+
+
+def test_a_panic_does_not_end_for_who_reveals_and_was_asked_for_meanwhile() -> None:
+    cast = Cast([*doubles.PERSONAS, Revealer("me", (9, 9, 9), 300.0)], ["video"], lambda path, message: None)
+    cover, orders = _cover(cast)
+    cover.begin_panic()
+    assert "your real face" in str(_ends(cover, orders, lambda: cast.switch("me", 1)))
+    assert cover.panic
+
+
+def test_who_was_told_that_the_panic_goes_on_does_not_see_it_end_later() -> None:
+    cover, orders = _cover(Cast(doubles.PERSONAS, ["video"], lambda path, message: None))
+    cover.begin_panic()
+    orders.clear()
+    with pytest.raises(PipelineError, match="The panic goes on"):
+        cover.end_panic(0.05)  # the supervisor is busy
+    for order in orders:
+        order()
+    assert cover.panic

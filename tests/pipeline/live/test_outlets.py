@@ -85,7 +85,7 @@ def _block(index: int) -> PersonaBlock:
 def test_a_monitor_that_fails_is_closed_and_the_microphone_goes_on(error: Exception) -> None:
     monitor, microphone = Ear("monitor"), Ear("microphone")
     outlets, told = _outlets(monitor, microphone)
-    outlets.open(0)
+    outlets.open(0, outlets._plan.options.audio_sinks)
     outlets.write(_block(0))
     monitor.breaks = error
     outlets.write(_block(1))
@@ -100,14 +100,14 @@ def test_one_that_cannot_be_opened_closes_those_that_are() -> None:
     first, second = Ear("first"), Ear("second", missing=True)
     outlets, _ = _outlets(first, second)
     with pytest.raises(MediaError, match="second is not there"):
-        outlets.open(0)
+        outlets.open(0, outlets._plan.options.audio_sinks)
     assert first.closed.is_set()
 
 
 def test_a_block_without_a_seal_is_refused_and_counted() -> None:
     ear = Ear()
     outlets, told = _outlets(ear)
-    outlets.open(0)
+    outlets.open(0, outlets._plan.options.audio_sinks)
     real_voice: Any = MicBlock(np.ones(480, np.float32), 0, 0)
     outlets.write(real_voice)
     outlets.write(_block(1))
@@ -118,24 +118,42 @@ def test_a_block_without_a_seal_is_refused_and_counted() -> None:
 def test_the_speaker_is_exchanged_between_two_blocks_and_counts_for_the_delay() -> None:
     microphone, old, new = Ear("microphone"), Ear("old", adds_ns=5), Ear("new", adds_ns=9)
     outlets, told = _outlets(microphone)
-    outlets.open(0)
+    outlets.open(0, outlets._plan.options.audio_sinks)
     outlets.hear(old)
+    until(lambda: len(told) == 1, 10, "it is open")
     assert outlets.sinks == [microphone]  # until the loop takes it up
     outlets.settle()
     outlets.write(_block(0))
     assert outlets.adds_ns == 5
     outlets.hear(new)
+    until(lambda: len(told) == 2, 10, "it is open")
     outlets.settle()
     outlets.write(_block(1))
     assert old.closed.wait(5)
     assert (microphone.heard, old.heard, new.heard, outlets.adds_ns) == ([0, 1], [0], [1], 9)
     outlets.hear(Ear("third", missing=True))
+    until(lambda: len(told) == 3, 10, "it is missing")
     outlets.settle()
     assert outlets.sinks == [microphone, new]
     assert told[-1] == ("speaker", "third is not there; plug it in. The voice is heard where it was.", True)
     outlets.hear(None)
+    until(lambda: len(told) == 4, 10, "there is none")
     outlets.settle()
     assert outlets.sinks == [microphone]
+
+
+def test_the_speaker_that_was_chosen_last_is_heard_though_another_one_opens_later() -> None:
+    outlets, told = _outlets(Ear("microphone"))
+    outlets.open(0, outlets._plan.options.audio_sinks)
+    door, quick = Door(), Ear("quick")
+    outlets.hear(door)
+    outlets.hear(quick)
+    until(lambda: len(told) == 1, 10, "the second one is open")
+    door.opens.set()
+    until(lambda: len(told) == 2, 10, "the first one is open")
+    outlets.settle()
+    assert outlets.sinks[1:] == [quick]
+    assert door.ears[0].closed.wait(5)
 
 
 @pytest.fixture
@@ -154,7 +172,7 @@ def test_who_takes_a_dead_ones_place_does_not_wait_for_a_slow_device(
     restarted: tuple[Outlets, list[tuple[str, str, bool]], Door, Ear],
 ) -> None:
     outlets, told, door, other = restarted
-    outlets.open(0)
+    outlets.open(0, outlets._plan.options.audio_sinks)
     outlets.write(_block(0))
     assert other.heard == [0]
     door.opens.set()
@@ -170,7 +188,7 @@ def test_a_device_that_is_gone_by_then_is_told_and_looked_for(
     outlets, told, door, _ = restarted
     door.opens.set()
     door.shut.set()
-    outlets.open(0)
+    outlets.open(0, outlets._plan.options.audio_sinks)
     until(lambda: bool(told), 10, "its loss is told")
     assert told == [
         ("sink slow", "test ear is not there; plug it in; it is opened again as soon as it is there.", True)

@@ -63,6 +63,19 @@ def test_a_frame_with_the_real_person_does_not_outlive_its_persona() -> None:
     assert sink.frames[-1][1].origin is Origin.PORTRAIT
 
 
+def test_the_real_person_is_not_repeated_once_another_persona_is_on_stage() -> None:
+    sink, cues = Memory(), CueSheet("me")
+    pacer, results = _pacer(sink, cues=cues)
+    real = _frame("me", reveals=True)
+    results.put(real)
+    pacer.tick()
+    assert sink.frames[-1][1] is real
+    cues.add(now_ns(), "red", 1)  # whose engine takes its time, or hangs
+    pacer.tick()
+    assert sink.frames[-1][1] is not real
+    assert sink.frames[-1][1].origin is Origin.PORTRAIT
+
+
 def test_the_card_is_a_card_also_where_there_is_a_portrait_and_a_held_frame() -> None:
     guard = _guard("red")
     card = guard.card(5)

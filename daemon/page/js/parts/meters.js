@@ -147,6 +147,7 @@ function factsPart() {
     restarts: (now) => now.restarts ?? null,
     dropped: (now) => now.dropped ?? null,
     late: (now) => now.late_blocks ?? null,
+    over_60_ms: (now) => (now.blocks ? `${number(now.blocks_over_60_ms)} / ${number(now.blocks)}` : null),
     prepared: (now) => now.prepared?.length ?? null,
     obs: (now) => now.obs?.version ?? null,
   };
