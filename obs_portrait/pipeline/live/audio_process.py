@@ -116,11 +116,12 @@ class _AudioProcess:
             self._link.wait(0.25)
             for message in self._link.receive():
                 match message:
-                    case Start(epoch, stage, _, source, audio_sinks):
+                    case Start(epoch, stage, _, source, named):
                         if source is not None:
                             self._options = replace(self._options, audio=source)
-                        if audio_sinks is not None:
-                            self._options = replace(self._options, audio_sinks=audio_sinks)
+                        if named is not None:
+                            objects = [spec for spec in self._options.audio_sinks if not isinstance(spec, str)]
+                            self._options = replace(self._options, audio_sinks=[*objects, *named])
                         with self._lock:
                             voice = self._voices[stage]
                         if voice is not self._first:  # another one has come on stage since the plan was made

@@ -252,7 +252,7 @@ class Crew:
             keeper.send(
                 Start(
                     self.epoch, self.cast.stage, self.plans.neutral, source if isinstance(source, str) else None,
-                    None if keeper is self.video else tuple(now.audio_sinks),
+                    None if keeper is self.video else [spec for spec in now.audio_sinks if isinstance(spec, str)],
                 )
             )  # fmt: skip
         elif self._held_back.get(keeper.name) != first.name:

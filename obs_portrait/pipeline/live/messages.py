@@ -54,13 +54,14 @@ AudioSinkSpec = str | Callable[[], AudioSink]
 class Start:
     """Everything is warm: open the source and run. `epoch_ns`: the moment that media time 0 of a file stands for.
     `stage`: who is on stage at that moment; prepared. `reference`, `source`, `audio_sinks`: as they are now, where that
-    is known and may be other than in the plan."""
+    is known and may be other than in the plan. Only what text names can change and goes with it: a program's object may
+    hold shared memory, which a process is given at its birth or never."""
 
     epoch_ns: int
     stage: str
     reference: Observation | None = None
     source: str | None = None
-    audio_sinks: Sequence[AudioSinkSpec] | None = None
+    audio_sinks: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

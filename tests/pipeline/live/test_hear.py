@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pytest
 
 from obs_portrait.errors import MediaError, PipelineError
 from obs_portrait.media.sinks.base import AudioSink
+from obs_portrait.media.sinks.obs_stream.voice import VoiceRing, VoiceRingSink
 from obs_portrait.pipeline.leak import ToneMark
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.messages import Notice
@@ -28,6 +29,16 @@ class Missing:
 
     def __call__(self) -> AudioSink:
         raise MediaError("test speaker is not there; plug it in.")
+
+
+@dataclass
+class IntoMemory:
+    """A program's sink over memory that processes share: it can be handed over at a process's birth only."""
+
+    ring: VoiceRing
+
+    def __call__(self) -> AudioSink:
+        return VoiceRingSink(self.ring)
 
 
 def _options(folder: Path, audio: bool = True) -> LiveOptions:
@@ -113,3 +124,20 @@ def test_without_sound_there_is_nothing_to_hear(tmp_path: Path) -> None:
     session = LiveSession(_options(tmp_path, audio=False))
     with pytest.raises(PipelineError, match="no sound"):
         session.use("speaker", "speaker")
+
+
+def test_a_sink_over_shared_memory_is_written_also_after_a_restart(tmp_path: Path) -> None:
+    ring = VoiceRing()
+    with LiveSession(replace(_options(tmp_path), audio_sinks=(IntoMemory(ring), "null"))) as session:
+        deadline = time.monotonic() + 60
+        while not ring.written:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.kill(session.pids["audio"], getattr(signal, "SIGKILL", signal.SIGTERM))
+        while not (status := session.status().audio) or not status.restarts:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        before = ring.written
+        while ring.written < before + 20_000:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
