@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from collections import deque
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -18,34 +21,57 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveLine", "summary"]
 
+_MOST: Final = 200
+"""Sentences that are kept while the terminal takes none."""
+_LAST_S: Final = 1.0
 _COLOURS = {"live": "green", "revealed": "red", "source lost": "red", "portrait": "yellow", "card": "yellow"}
 
 
-class LiveLine:
-    """The status line; without a terminal only the sentences are printed."""
+class _Terminal(Console):
+    def on_broken_pipe(self) -> None:
+        """Rich would end the program."""
+        raise BrokenPipeError
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+
+class LiveLine:
+    """The status line; without a terminal only the sentences are printed.
+
+    A terminal may stop taking text at any moment (Ctrl-S, a mark in a Windows console) and the show must not wait for
+    it: only this object's own thread writes. Meanwhile the newest sentences and the newest line are kept.
+    """
+
+    def __init__(self, file: IO[str] | None = None, terminal: bool | None = None) -> None:
+        """file: standard error, unless another one is given. terminal: what it is, None: as it says itself."""
+        self._console = _Terminal(file=file or sys.stderr, force_terminal=terminal, highlight=False)
+        self._live = Live(
+            console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
         self._told = ""
+        self._changed = threading.Condition()
+        self._sentences: deque[Text] = deque(maxlen=_MOST)
+        self._line: Text | None = None
+        self._over = False
+        self._writer = threading.Thread(target=self._write, name="terminal", daemon=True)
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live.start()
+        self._writer.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._live.is_started:
-            self._live.stop()
+        """What is left is written, if the terminal takes it."""
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+        self._writer.join(_LAST_S)
 
     def waiting(self, personas: list[str]) -> None:
         """Before the show."""
         self._show(Text(f"Preparing {', '.join(personas)} …"))
 
     def notice(self, notice: Notice) -> None:
-        """A sentence of the session, above the line. Called from its thread."""
+        """A sentence of the session, above the line. From any thread."""
         self._told = notice.text
-        self._console.print(Text(notice.text, style="yellow" if notice.problem else "green"))
+        self._say(Text(notice.text, style="yellow" if notice.problem else "green"))
 
     def told(self, text: str) -> bool:
         """Whether this sentence was the last one shown: it need not be said twice."""
@@ -53,7 +79,7 @@ class LiveLine:
 
     def notice_text(self, text: str) -> None:
         """A sentence of our own."""
-        self._console.print(Text(text))
+        self._say(Text(text))
 
     def watch(self, app: App, seconds: float | None) -> None:
         """Shows the daemon's session until it ends or the time is over. Raises what `App.wait` raises."""
@@ -67,9 +93,37 @@ class LiveLine:
             shown += 0.0 if app.opening else wait
             self._show(_line(app.session.status()))
 
+    def _say(self, text: Text) -> None:
+        with self._changed:
+            self._sentences.append(text)
+            self._changed.notify_all()
+
     def _show(self, text: Text) -> None:
-        if self._live.is_started:
-            self._live.update(text, refresh=True)
+        if self._console.is_terminal:
+            with self._changed:
+                self._line = text
+                self._changed.notify_all()
+
+    def _write(self) -> None:
+        try:
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._sentences or self._line is not None or self._over)
+                    sentences, line, over = list(self._sentences), self._line, self._over
+                    self._sentences.clear()
+                    self._line = None
+                for text in sentences:
+                    self._console.print(text)
+                if line is not None and not over:
+                    if not self._live.is_started:
+                        self._live.start()
+                    self._live.update(line, refresh=True)
+                if over:
+                    if self._live.is_started:
+                        self._live.stop()
+                    return
+        except (OSError, ValueError):  # the terminal is gone; the log has everything
+            return
 
 
 def _line(status: LiveStatus) -> Text:

@@ -111,18 +111,17 @@ def _play(
 
     side: Desktop | None = None
     app = App(options, doors, told, settings)
-    with logging_to_files():
+    with logging_to_files(), line:
         try:
-            with line:
-                line.waiting(app.session.personas)
-                if tray or keys:  # before the show, whose processes take all the processor's time at first
-                    from daemon.desktop import Desktop
+            line.waiting(app.session.personas)
+            if tray or keys:  # before the show, whose processes take all the processor's time at first
+                from daemon.desktop import Desktop
 
-                    side = Desktop(app, tray=tray, keys=keys)
-                app.start(background=True)
-                if side is not None:
-                    side.start()
-                line.watch(app, seconds)
+                side = Desktop(app, tray=tray, keys=keys)
+            app.start(background=True)
+            if side is not None:
+                side.start()
+            line.watch(app, seconds)
         except KeyboardInterrupt:
             line.notice_text("Stopping …")
         except PortraitError as error:
