@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from numpy.typing import NDArray
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import ObsError
 from obs_portrait.obs.address import Address, Secret
 from obs_portrait.obs.client import ObsClient
@@ -62,19 +63,19 @@ def produce(port: int, width: int, height: int, fps: int) -> None:
 
     def talk() -> None:
         guard, quiet = AudioGuard("bench", 0), np.zeros(480, np.float32)
-        first = time.monotonic_ns()
+        first = now_ns()
         for n in range(1 << 40):
             due = first + (n + 1) * 10_000_000
-            time.sleep(max(0.0, (due - time.monotonic_ns()) / 1e9))
+            time.sleep(max(0.0, (due - now_ns()) / 1e9))
             sound = pattern.chirps(due - 10_000_000, 480)
             voice.write(guard.admit(sound, MicBlock(quiet, due - 10_000_000, n * 480)))
 
     threading.Thread(target=talk, daemon=True).start()
     guard, camera = VideoGuard(Look("bench"), Canvas(width, height)), np.zeros((height, width, 3), np.uint8)
-    picture, first = background(width, height), time.monotonic_ns()
+    picture, first = background(width, height), now_ns()
     for n in range(1 << 40):
-        time.sleep(max(0.0, (first + n * 1e9 / 30 - time.monotonic_ns()) / 1e9))
-        now = time.monotonic_ns()
+        time.sleep(max(0.0, (first + n * 1e9 / 30 - now_ns()) / 1e9))
+        now = now_ns()
         image = picture.copy()
         pattern.draw(image, now // 1_000_000)
         sink.write(guard.admit(image, CameraFrame(camera, now, n)))
@@ -98,10 +99,10 @@ def produce_plainly(port: int, width: int, height: int) -> None:
     video, audio = out.add_stream("rawvideo", rate=30), out.add_stream("pcm_s16le", rate=48000, layout="mono")
     video.width, video.height, video.pix_fmt = width, height, "bgra"
     out.start_encoding()
-    picture, first = background(width, height), time.monotonic_ns()
+    picture, first = background(width, height), now_ns()
     for n in range(1 << 40):
-        time.sleep(max(0.0, (first + n * 1e9 / 30 - time.monotonic_ns()) / 1e9))
-        now = time.monotonic_ns()
+        time.sleep(max(0.0, (first + n * 1e9 / 30 - now_ns()) / 1e9))
+        now = now_ns()
         image = np.dstack((picture, np.full((height, width, 1), 255, np.uint8)))
         pattern.draw(image, now // 1_000_000)
         sound = (pattern.chirps(now - 33_333_333, 1600) * 32767).astype("<i2")
@@ -210,7 +211,7 @@ def run(minutes: float, size: str, fps: int, restarts: int, kills: int, peer: bo
         back = []
         for _ in range(restarts):
             producer.restart()
-            since = time.monotonic_ns() // 1_000_000
+            since = now_ns() // 1_000_000
             back.append(fresh(client, since, 15))
             time.sleep(1.5)
         result["back_after_producer_s"] = back
@@ -218,7 +219,7 @@ def run(minutes: float, size: str, fps: int, restarts: int, kills: int, peer: bo
         for turn in range(kills):
             (obs.kill if turn % 2 else obs.stop)()
             obs.start()
-            since = time.monotonic_ns() // 1_000_000
+            since = now_ns() // 1_000_000
             again.append(fresh(client, since, 30))
             time.sleep(1)
         result["back_after_obs_s"] = again

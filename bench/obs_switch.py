@@ -25,13 +25,13 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from obs_portrait.clock import now_ns
 from obs_portrait.media.sinks.base import AudioSink, VideoSink
 from obs_portrait.media.types import PersonaBlock, PersonaFrame
 from obs_portrait.obs.address import Address, Secret
 from obs_portrait.obs.binding_file import BindingFile
 from obs_portrait.obs.client import ObsClient
 from obs_portrait.obs.director import Director
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live.options import LiveOptions
 from obs_portrait.pipeline.live.session import LiveSession
 from tests.obs.real_obs import RealObs, why_not

@@ -36,8 +36,8 @@ from bench.soak_house import House
 from daemon.app import App, Doors
 from daemon.control.client import ControlClient
 from daemon.logs import logging_to_files
+from obs_portrait.clock import now_ns
 from obs_portrait.folders import state_dir
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.fakes import FAULTS, SEEN, FakeCamera, FakeMicrophone, WatchingAudio, WatchingVideo
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.options import LiveOptions, Makers

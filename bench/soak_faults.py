@@ -16,8 +16,8 @@ import psutil
 
 from bench.soak_house import House
 from daemon.control.client import ControlClient
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import ControlError, PipelineError
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.fakes import Fault
 from obs_portrait.pipeline.live.board import Board
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from obs_portrait.clock import now_ns
 from obs_portrait.media.types import SAMPLE_RATE
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.leak import ToneMark
 from tests.media import real_pulse
 from tests.obs import real_obs

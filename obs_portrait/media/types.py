@@ -28,7 +28,7 @@ class CameraFrame:
     """A picture of the real person (or of whatever drives the persona). Must never reach a sink.
 
     image: (H, W, 3) uint8, RGB, C-contiguous.
-    captured_ns: capture time in ns; live on `time.monotonic_ns()`, offline the media time since the file's start.
+    captured_ns: capture time in ns; live on `clock.now_ns()`, offline the media time since the file's start.
     index: 0, 1, 2 … since the source was opened; a gap means frames were dropped at the source.
     """
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import ObsError
 from obs_portrait.obs.address import Address
 
@@ -108,7 +109,7 @@ class Connection:
                 continue
             except (OSError, ValueError, websocket.WebSocketException):
                 break
-            received_ns = time.monotonic_ns()
+            received_ns = now_ns()
             if not text:
                 break
             heard, asked = time.monotonic(), False

@@ -16,12 +16,12 @@ And OBS does not report every change: a scene chosen while a cut is under way co
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import ObsError, PortraitError
 from obs_portrait.obs.binding_file import BindingFile
 from obs_portrait.obs.bindings import Decision
@@ -116,7 +116,7 @@ class Director:
         )  # fmt: skip
         self._thread.start()
         if self._client.connected:
-            self._heard(ObsEvent(LINK_UP, received_ns=time.monotonic_ns()))
+            self._heard(ObsEvent(LINK_UP, received_ns=now_ns()))
 
     def close(self) -> None:
         """Follows no more."""
@@ -157,7 +157,7 @@ class Director:
                     self._act(event)
                 if self._is_due():
                     self._carry_out()
-                if time.monotonic_ns() >= self._look_ns:
+                if now_ns() >= self._look_ns:
                     self._look()
             except ObsError:
                 continue  # OBS closed in between; its return is an event of its own
@@ -169,16 +169,16 @@ class Director:
     def _left(self) -> float:
         """Seconds until there is something to do."""
         due = self._look_ns if self._wish is None else min(self._look_ns, self._wish.due_ns)
-        return (due - time.monotonic_ns()) / 1e9
+        return (due - now_ns()) / 1e9
 
     def _look(self) -> None:
         """Is OBS where we think it is? A scene that it did not report is followed now."""
-        self._look_ns = time.monotonic_ns() + _IDLE_NS
+        self._look_ns = now_ns() + _IDLE_NS
         if not self._client.connected or self._wish is not None or self._scene is None:
             return
         scene = str(self._client.request("GetCurrentProgramScene").get("currentProgramSceneName") or "")
         if scene and scene != self._scene and not self._is_changing():
-            now = time.monotonic_ns()
+            now = now_ns()
             self._want(scene, now, now)
 
     def _is_changing(self) -> bool:
@@ -191,10 +191,10 @@ class Director:
         return isinstance(cursor, int | float) and 0.0 < cursor < 1.0 and cursor != before
 
     def _is_due(self) -> bool:
-        return self._wish is not None and self._wish.due_ns <= time.monotonic_ns()
+        return self._wish is not None and self._wish.due_ns <= now_ns()
 
     def _act(self, event: ObsEvent) -> None:
-        self._look_ns = min(self._look_ns, time.monotonic_ns() + _SOON_NS)
+        self._look_ns = min(self._look_ns, now_ns() + _SOON_NS)
         match event.name:
             case "CurrentProgramSceneChanged":
                 self._arrived(str(event.data.get("sceneName", "")), event.received_ns)
@@ -259,7 +259,7 @@ class Director:
             except PortraitError as error:
                 self._trouble(about, f"Scene '{scene[:80]}' calls for '{persona}' ({why}): {error}")
                 return
-        self.followed.append(Followed(scene, persona, heard_ns, time.monotonic_ns()))
+        self.followed.append(Followed(scene, persona, heard_ns, now_ns()))
         if about in self._troubles:
             self._troubles.discard(about)
             self._notice(about, f"'{persona}' can be used again.", False)
@@ -298,5 +298,5 @@ class Director:
                 self._trouble(f"binding {persona}", f"A scene calls for '{persona}': {error}")
         scene = str(found.get("currentProgramSceneName") or "")
         if event.name != "SceneListChanged" and scene != self._scene and self._wish is None:
-            now = time.monotonic_ns()
+            now = now_ns()
             self._want(scene, event.received_ns or now, now)

@@ -16,11 +16,11 @@ from typing import Final
 
 import numpy as np
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import MediaError
 from obs_portrait.media.sinks.base import AudioSink, VideoSink
 from obs_portrait.media.sources.base import AudioSource, VideoSource
 from obs_portrait.media.types import SAMPLE_RATE, CameraFrame, MicBlock, Origin, PersonaBlock, PersonaFrame
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.leak import MarkedAudioSource, MarkedVideoSource, PictureMark, ToneMark
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.performance import PerformanceAudioSource, PerformanceVideoSource

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import MediaError
 from obs_portrait.media.sources.base import AudioSource, VideoSource
 from obs_portrait.media.types import SAMPLE_RATE, CameraFrame, MicBlock
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.resources import assets_dir
 
 if TYPE_CHECKING:  # the audio process must not load what draws faces

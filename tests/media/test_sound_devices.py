@@ -38,7 +38,7 @@ with open_sink("speaker") as speaker, open_source("mic") as mic:
     for i in range(250):
         got = mic.read(480)
         heard.append(got.samples); times.append(got.captured_ns)
-        past = past and got.captured_ns + 10_000_000 <= time.monotonic_ns(); indices.append(got.index)
+        past = past and got.captured_ns + 10_000_000 <= time.perf_counter_ns(); indices.append(got.index)
         speaker.write(block(tone(i) if i >= 50 else 0 * tone(i), got.captured_ns, got.index))
     out["underruns"] = speaker.underruns
 x = np.concatenate(heard)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import statistics
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import ProfileError
 from obs_portrait.obs.binding_file import BindingFile
 from obs_portrait.obs.client import ObsClient
 from obs_portrait.obs.director import Director
-from obs_portrait.pipeline.clock import now_ns
 from tests.obs.conftest import address_of
 from tests.obs.real_obs import CAST, RealObs, collection, until
 from tests.pipeline.live import doubles
@@ -39,7 +38,7 @@ class Actors:
         if name == "ghost":
             raise ProfileError("There is no persona 'ghost'; there is: ada.")
         self.persona = name
-        self.calls.append((name, time.monotonic_ns()))
+        self.calls.append((name, now_ns()))
 
     def prepare(self, name: str) -> None:
         self.prepared.append(name)

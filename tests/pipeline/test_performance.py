@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import MediaError
 from obs_portrait.face.tracker import FaceTracker
 from obs_portrait.face.types import Observation
 from obs_portrait.media.types import SAMPLE_RATE, CameraFrame
 from obs_portrait.pipeline import performance
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.performance import PerformanceAudioSource, PerformanceVideoSource, facts, speech, track
 
 JAW_OPEN = 25

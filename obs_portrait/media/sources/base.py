@@ -16,7 +16,7 @@ class _Source(ABC):
     name: str
     """For people: "camera 0 (HD Webcam)", "clip.mp4", "screen 0,0 512x512". Shown in messages."""
     live: bool
-    """True: capture times are `time.monotonic_ns()` and what is not read in time is gone. False: a file, read at any
+    """True: capture times are `clock.now_ns()` and what is not read in time is gone. False: a file, read at any
     speed, capture times are media times from 0, every frame is delivered once, in order."""
 
     @abstractmethod

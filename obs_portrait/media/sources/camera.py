@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-import time
 from fractions import Fraction
 from typing import Final
 
@@ -13,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import MediaError
 from obs_portrait.media.devices import list_cameras
 from obs_portrait.media.sources.base import VideoSource
@@ -124,7 +124,7 @@ class _Fetcher(threading.Thread):
         try:
             for count in itertools.count():
                 good, picture = self._capture.read()
-                now = time.monotonic_ns()
+                now = now_ns()
                 if self._halt.is_set() or not good or picture is None:
                     break
                 image = np.ascontiguousarray(np.asarray(picture, np.uint8)[..., ::-1])

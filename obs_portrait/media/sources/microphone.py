@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import MediaError
 from obs_portrait.media import portaudio
 from obs_portrait.media.devices import find_sound_device
@@ -68,7 +68,7 @@ class MicrophoneSource(AudioSource):
         self._resampler = Resampler(rate, SAMPLE_RATE)
 
     def _callback(self, data: NDArray[np.float32], frames: int, when: Any, status: Any) -> None:
-        now = time.monotonic_ns()
+        now = now_ns()
         if status.input_overflow:
             self.overflows += 1
         mono = data.mean(axis=1, dtype=np.float32)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import MediaError
 from obs_portrait.media.sources.base import VideoSource
 from obs_portrait.media.types import CameraFrame
@@ -67,16 +68,16 @@ class ScreenSource(VideoSource):
                     "region inside it, 16x16 or larger."
                 )
         self.width, self.height = self._area["width"], self._area["height"]
-        self._due = time.monotonic_ns()
+        self._due = now_ns()
 
     def read(self, timeout: float = 1.0) -> CameraFrame | None:
         if self._mss is None:
             raise MediaError(f"{self.name}: read before it was opened.")
         period = int(1_000_000_000 / self.rate)
-        wait = self._due - time.monotonic_ns()
+        wait = self._due - now_ns()
         if wait > 0:
             time.sleep(wait / 1e9)
-        now = time.monotonic_ns()
+        now = now_ns()
         self._due = max(self._due + period, now)
         try:
             shot = self._mss.grab(self._area)

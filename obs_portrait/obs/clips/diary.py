@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from obs_portrait.clock import now_ns
 from obs_portrait.obs.clips.sidecar import Mark
 
 __all__ = ["Diary", "Take"]
@@ -56,7 +56,7 @@ class Diary:
         """`name` is on now; None is not known, and ignored."""
         if not name:
             return
-        at_ns = time.monotonic_ns() if at_ns is None else at_ns
+        at_ns = now_ns() if at_ns is None else at_ns
         with self._lock:
             notes = self._notes[kind]
             if notes and notes[-1][1] == name:

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import ObsError
 from obs_portrait.obs.client import ObsClient, ObsEvent
 from obs_portrait.obs.clips.diary import Diary, Take
@@ -104,7 +105,7 @@ class ClipRecorder:
                 return self._start_replay()
             self._check()
             with self._client.expect("ReplayBufferSaved") as arrival:
-                asked, when = time.monotonic_ns(), datetime.now().astimezone()
+                asked, when = now_ns(), datetime.now().astimezone()
                 self._client.request("SaveReplayBuffer")
                 event = arrival.wait(self._patience)
             return self._finish("save", str(event.data.get("savedReplayPath", "")), "replay", asked, event, when)
@@ -151,7 +152,7 @@ class ClipRecorder:
             self._wait_for_a_picture()
             keep = auto_remux(self._client)
             with self._client.expect(_RECORD, lambda event: event.data.get("outputState") == _STOPPED) as arrival:
-                asked, when = time.monotonic_ns(), datetime.now().astimezone()
+                asked, when = now_ns(), datetime.now().astimezone()
                 answer = self._client.request("StopRecord")
                 event = arrival.wait(self._patience)
             path = str(event.data.get("outputPath") or answer.get("outputPath") or "")

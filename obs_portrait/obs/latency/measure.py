@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import ObsError
 from obs_portrait.obs.client import ObsClient
 from obs_portrait.obs.latency import pattern
@@ -145,7 +146,7 @@ def of_recording(path: Path) -> list[float]:
     shown: dict[int, float] = {}
     sound: list[NDArray[np.float32]] = []
     begins: float | None = None
-    now_ms = time.monotonic_ns() // 1_000_000  # the marks are younger than the 4.7 hours after which they wrap
+    now_ms = now_ns() // 1_000_000  # the marks are younger than the 4.7 hours after which they wrap
     with av.open(str(path)) as container:
         resampler = av.AudioResampler(format="flt", layout="mono", rate=48_000)
         for packet in container.demux(container.streams.video[0], container.streams.audio[0]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from obs_portrait.pipeline.clock import now_ns
+from obs_portrait.clock import now_ns
 from obs_portrait.pipeline.live.align import Aligner
 from obs_portrait.pipeline.live.board import Board
 

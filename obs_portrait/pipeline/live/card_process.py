@@ -6,10 +6,10 @@ is not met. Without it the sinks would be gone, and what a program shows of a ca
 
 from __future__ import annotations
 
+from obs_portrait.clock import now_ns
 from obs_portrait.face.types import Canvas
 from obs_portrait.media.sinks.base import VideoSink
 from obs_portrait.media.types import Origin, PersonaFrame
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live.child import Link
 from obs_portrait.pipeline.live.cue import CueSheet
 from obs_portrait.pipeline.live.feed import Mailbox

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from obs_portrait.pipeline.clock import now_ns
+from obs_portrait.clock import now_ns
 from obs_portrait.pipeline.live.messages import Look, Prepare, Switch
 from obs_portrait.pipeline.live.options import Voice
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import MediaError
 from obs_portrait.media.sources.base import AudioSource
 from obs_portrait.media.types import SAMPLE_RATE, MicBlock
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live.policy import Backoff
 
 __all__ = ["Ear"]

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from obs_portrait.clock import now_ns
 from obs_portrait.media.types import SAMPLE_RATE, MicBlock, Origin, PersonaBlock
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live.status import STATES
 
 if TYPE_CHECKING:

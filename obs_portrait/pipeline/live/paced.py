@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from obs_portrait.clock import now_ns
 from obs_portrait.media.sources.base import AudioSource, VideoSource
 from obs_portrait.media.types import SAMPLE_RATE, CameraFrame, MicBlock
-from obs_portrait.pipeline.clock import now_ns
 
 __all__ = ["PacedAudio", "PacedVideo"]
 

@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import LeakError, PortraitError
 from obs_portrait.media.sinks.base import VideoSink
 from obs_portrait.media.types import Origin, PersonaFrame
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live.cue import CueSheet
 from obs_portrait.pipeline.live.feed import Mailbox
 from obs_portrait.pipeline.live.ticker import Ticker

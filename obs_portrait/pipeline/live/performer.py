@@ -6,8 +6,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from obs_portrait.clock import now_ns
 from obs_portrait.media.types import CameraFrame, PersonaFrame
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.face_pipeline import FacePipeline
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.feed import Mailbox

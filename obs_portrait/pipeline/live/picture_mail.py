@@ -14,7 +14,7 @@ from ctypes import addressof, c_int64, c_uint8, memset
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from obs_portrait.pipeline.clock import now_ns
+from obs_portrait.clock import now_ns
 
 __all__ = ["ASKED_NS", "CAPACITY", "FRESH_NS", "Mails", "PictureMail"]
 

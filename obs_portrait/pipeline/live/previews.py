@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import LeakError
 from obs_portrait.face.overlay import draw_landmarks, ghost
 from obs_portrait.face.types import Observation
 from obs_portrait.media.types import CameraFrame, PersonaFrame
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live.picture_mail import CAPACITY, Mails
 
 __all__ = ["SIDE", "Previews", "camera_picture", "persona_picture"]

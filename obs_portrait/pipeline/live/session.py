@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import PipelineError, PortraitError
 from obs_portrait.media.sinks.obs_stream import parse_spec
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live import recording
 from obs_portrait.pipeline.live.cast import load
 from obs_portrait.pipeline.live.crew import Crew

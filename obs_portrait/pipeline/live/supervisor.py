@@ -11,7 +11,7 @@ from enum import IntEnum
 from multiprocessing.connection import Connection
 from typing import Any
 
-from obs_portrait.pipeline.clock import now_ns
+from obs_portrait.clock import now_ns
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.child import Body
 from obs_portrait.pipeline.live.messages import Failed, Rehearsed, Stop, Stopped

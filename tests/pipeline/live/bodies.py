@@ -7,8 +7,8 @@ import os
 import time
 from typing import Any
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import MediaError
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live.child import Link
 from obs_portrait.pipeline.live.messages import Rehearsed, Stop, Stopped
 

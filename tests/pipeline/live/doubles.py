@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from obs_portrait.errors import FaceError, MediaError
+from obs_portrait.clock import now_ns
+from obs_portrait.errors import EngineLostError, FaceError, MediaError
 from obs_portrait.face.engine import FaceEngine
 from obs_portrait.face.settings import FaceSettings
 from obs_portrait.face.types import LANDMARKS, Canvas, Observation, Portrait
 from obs_portrait.media.sinks.base import AudioSink, VideoSink
 from obs_portrait.media.sources.base import AudioSource, VideoSource
 from obs_portrait.media.types import SAMPLE_RATE, CameraFrame, MicBlock, PersonaBlock, PersonaFrame
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.guard import Look
 from obs_portrait.pipeline.leak import PictureMark, ToneMark
 from obs_portrait.pipeline.live.board import Board
@@ -33,7 +33,7 @@ from obs_portrait.voice.settings import VoiceSettings
 
 FAULTS = ("camera", "engine", "tracker", "mic", "converter", "face")
 """Cells of the fault board; 0: fine. camera: 1 black, 2 stops, 3 gone. engine: 1 raises, 2 hangs, 3 returns
-the camera's picture. tracker: 1 raises.
+the camera's picture, 4 has lost its GPU. tracker: 1 raises.
 mic: 1 lost, 2 NaN. converter: 1 raises, 2 returns the microphone, 3 hangs. face: 1 no face."""
 
 
@@ -170,6 +170,9 @@ class _Engine(FaceEngine):
             time.sleep(0.01)
         if fault == 3:
             return frame.image  # type: ignore[union-attr]
+        if fault == 4:
+            self._faults.set("engine", 0)  # another process will find it
+            raise EngineLostError("The networks cannot go on on cuda:0 (CUDA error: unspecified launch failure).")
         self._count += 1
         image = self._picture()
         at = self._count * 3 % (self._canvas.width - 8)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import PipelineError
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.leak import PictureMark
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.cast import Cast

@@ -7,7 +7,7 @@ import signal
 import threading
 from pathlib import Path
 
-from obs_portrait.pipeline.clock import now_ns
+from obs_portrait.clock import now_ns
 from obs_portrait.pipeline.live.supervisor import Phase
 from tests.pipeline.live import doubles
 from tests.pipeline.live.test_faults import Show

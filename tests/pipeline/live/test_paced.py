@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from obs_portrait.clock import now_ns
 from obs_portrait.media.sources.base import AudioSource, VideoSource
 from obs_portrait.media.types import SAMPLE_RATE, CameraFrame, MicBlock
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live.paced import PacedAudio, PacedVideo
 
 MS = 1_000_000

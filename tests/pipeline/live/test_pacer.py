@@ -7,10 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from obs_portrait.clock import now_ns
 from obs_portrait.face.types import Canvas
 from obs_portrait.media.sinks.base import VideoSink
 from obs_portrait.media.types import CameraFrame, Origin, PersonaFrame
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.guard import Look, VideoGuard
 from obs_portrait.pipeline.live.cue import CueSheet
 from obs_portrait.pipeline.live.feed import Mailbox

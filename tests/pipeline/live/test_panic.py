@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import PipelineError
 from obs_portrait.media.types import MicBlock, Origin
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.guard import FADE, AudioGuard, hushed, risen
 from obs_portrait.pipeline.live.cue import CueSheet
 from obs_portrait.pipeline.live.options import LiveOptions, Makers

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import MediaError
 from obs_portrait.loopback_socket import bound
 from obs_portrait.media.sinks.obs_stream.nut import AUDIO, VIDEO, NutWriter
@@ -138,7 +139,7 @@ class StreamServer:
     def _stream(self, client: socket.socket) -> None:
         writer, tap = NutWriter(*self._size, SAMPLE_RATE), VoiceTap(self._voice)
         pressure, debt = Pressure(), Debt()
-        line = Timeline(time.monotonic_ns())
+        line = Timeline(now_ns())
         client.sendall(writer.header())
         sound = round(line.sound_at * SAMPLE_RATE)  # stamp of the next block, in samples
         for _ in range(_ANNOUNCED):
@@ -148,13 +149,13 @@ class StreamServer:
         shown, sent_ns, last = -1, 0, -1
         tick_ns, repeat_ns, asked_ns = 0, 0, 0
         while not self._halt:
-            if time.monotonic_ns() - asked_ns > 1_000_000_000:
-                asked_ns = time.monotonic_ns()
+            if now_ns() - asked_ns > 1_000_000_000:
+                asked_ns = now_ns()
                 tick_ns = round(min(max(self._period(), 1 / 240), 1 / 10) * 1e9)
                 repeat_ns = tick_ns * 6 // 10
-            again = sent_ns + repeat_ns if shown >= 0 else time.monotonic_ns() + _PAUSE_NS
+            again = sent_ns + repeat_ns if shown >= 0 else now_ns() + _PAUSE_NS
             picture, number = self._next(shown, again if due is None else min(due, again))
-            now = time.monotonic_ns()
+            now = now_ns()
             ready = pressure.steady_ns(now) >= _SLOW_NS or now - line.start_ns > _SLOW_MOST_NS
             if due is None and ready and picture is not None:
                 line = replace(line, ends_ns=now)
@@ -181,7 +182,7 @@ class StreamServer:
             last = max(last + 1, round(line.picture(now) * writer.ticks))
             client.sendall(writer.frame(VIDEO, last, picture.nbytes))
             client.sendall(picture)
-            if pressure.took(now, time.monotonic_ns()):
+            if pressure.took(now, now_ns()):
                 return  # the player waits for each picture's time: it has lost its lead, and gets a new one
 
     def _send_sound(self, client: socket.socket, writer: NutWriter, stamp: int, samples: bytes) -> None:
@@ -191,7 +192,7 @@ class StreamServer:
         """The newest picture and its number, as soon as it is another than `shown`, or at `until_ns`."""
         with self._there:
             while not self._halt and (self._picture is None or self._number == shown):
-                left = (until_ns - time.monotonic_ns()) / 1e9
+                left = (until_ns - now_ns()) / 1e9
                 if left <= 0:
                     break
                 self._there.wait(left)
