@@ -43,7 +43,7 @@ class Demo:
             {name: value.to(device) for name, value in state[part].items()} for part in ("generator", "kp_detector")
         )
         self.device, self.plain = device, Reference(*parts)
-        with torch.no_grad(), device:
+        with torch.no_grad():
             self.source = self.image(source)
             self.at_source = self.plain.keypoints(self.source)
             self.at_initial = self.plain.keypoints(self.image(initial))
@@ -54,7 +54,7 @@ class Demo:
         return torch.from_numpy(picture.astype(np.float32) / 255)[None].permute(0, 3, 1, 2).to(self.device)
 
     def __call__(self, picture: np.ndarray) -> np.ndarray:
-        with torch.no_grad(), self.device:
+        with torch.no_grad():
             at_driving = self.plain.keypoints(self.image(picture))
             moved = relative(self.at_source, self.at_initial, at_driving, self.scale)
             drawn = self.plain.generate(self.source, self.at_source, moved)
@@ -70,7 +70,7 @@ def parity(state: State, device: torch.device, frames: list[np.ndarray]) -> dict
     """Largest and mean differences of the exact networks from the plain formulation, in float32."""
     model = Model({part: dict(found) for part, found in state.items()}, device, torch.float32)
     demo = Demo(state, device, frames[0], frames[1])
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False), torch.no_grad(), device:
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False), torch.no_grad():
         value, jacobian = demo.plain.keypoints(demo.image(frames[2]))
         wanted = demo.plain.generate(demo.source, demo.at_source, (value, jacobian))
     found = model.keypoints(demo.image(frames[2]))
@@ -91,7 +91,7 @@ def contenders(state: State, device: torch.device, frames: list[np.ndarray], com
         copy = {part: dict(tensors) for part, tensors in state.items()}
         networks = Networks(Model(copy, CPU, torch.float32), device, dtype)
         for compile_step in (False, True) if compiled and device.type == "cuda" else (False,):
-            live = Live(networks, frames[0], compile_step=compile_step)
+            live = Live(networks, frames[0], compile_step=compile_step, slots=2)
             live.set_reference(frames[1])
             found[f"ours {str(dtype).removeprefix('torch.')}{', compiled' if compile_step else ''}"] = live
     return found
@@ -201,7 +201,7 @@ def main() -> None:
     result: dict[str, Any] = {"date": now, "torch": torch.__version__}
     places = [(CPU, f"CPU: {processor()}, {torch.get_num_threads()} threads", options.frames)]
     if torch.cuda.is_available():
-        places.append((torch.device("cuda"), f"GPU: {torch.cuda.get_device_name()}", max(500, options.frames)))
+        places.append((torch.device("cuda"), f"GPU: {torch.cuda.get_device_name()}", max(5000, options.frames)))
     for device, title, count in places:
         away = parity(state, device, frames)
         print(

@@ -32,7 +32,7 @@ class Reference:
         heat = conv(w, "kp", x, 0)
         n, k, h, width = heat.shape
         heat = torch.softmax(heat.view(n, k, -1) / 0.1, 2).view(n, k, h, width)
-        value = (heat[..., None] * mesh(h, width)).sum((2, 3))
+        value = (heat[..., None] * mesh(h, width, heat.device)).sum((2, 3))
         maps = conv(w, "jacobian", x, 0).reshape(n, k, 4, h, width)
         jacobian = (heat[:, :, None] * maps).view(n, k, 4, -1).sum(-1).view(n, k, 2, 2)
         return value, jacobian
@@ -60,12 +60,12 @@ class Reference:
         w, p = self.g, "dense_motion_network"
         small = quarter(w[f"{p}.down.weight"], source)
         n, _, h, width = small.shape
-        at = mesh(h, width)
+        at = mesh(h, width, source.device)
         bumps = [
             torch.exp(-0.5 * (at - value[:, :, None, None]).square().sum(-1) / 0.01)
             for value in (kp_driving[0], kp_source[0])
         ]
-        heat = torch.cat((torch.zeros(n, 1, h, width), bumps[0] - bumps[1]), 1)[:, :, None]
+        heat = torch.cat((torch.zeros(n, 1, h, width, device=source.device), bumps[0] - bumps[1]), 1)[:, :, None]
         linear = kp_source[1] @ torch.inverse(kp_driving[1])
         moved = linear[:, :, None, None] @ (at - kp_driving[0][:, :, None, None])[..., None]
         moved = moved[..., 0] + kp_source[0][:, :, None, None]
@@ -85,9 +85,9 @@ def relative(kp_source: Points, kp_initial: Points, kp_driving: Points, scale: f
     return value, kp_driving[1] @ torch.inverse(kp_initial[1]) @ kp_source[1]
 
 
-def mesh(height: int, width: int) -> Tensor:
+def mesh(height: int, width: int, device: torch.device) -> Tensor:
     """Positions of pixels, -1 to 1, (height, width, 2)."""
-    x, y = torch.arange(width) * (2 / (width - 1)) - 1, torch.arange(height) * (2 / (height - 1)) - 1
+    x, y = (torch.arange(size, device=device) * (2 / (size - 1)) - 1 for size in (width, height))
     return torch.stack((x.expand(height, width), y[:, None].expand(height, width)), -1)
 
 

@@ -142,6 +142,8 @@ def _gpu() -> Row:
     from obs_portrait.face.fomm import device_report
 
     device, why = device_report()
+    if not device:
+        return Row("face", "GPU", "missing", f"the engine fomm cannot run: {why}; {here}", _NEURAL)
     if device != "cpu":
         return Row("face", "GPU", "ok", f"the engine fomm runs on {device}: {why}; {here}")
     card = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None

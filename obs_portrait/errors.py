@@ -10,6 +10,7 @@ __all__ = [
     "CheckpointError",
     "ControlError",
     "DesktopError",
+    "EngineLostError",
     "FaceError",
     "LeakError",
     "MediaError",
@@ -35,6 +36,11 @@ class MediaError(PortraitError):
 
 class FaceError(PortraitError):
     """A picture has no usable face, or a face engine cannot run here."""
+
+
+class EngineLostError(FaceError):
+    """A face engine can do nothing more in this process: its GPU was lost, or is in a state that only another process
+    comes out of."""
 
 
 class VoiceError(PortraitError):

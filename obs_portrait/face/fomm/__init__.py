@@ -10,6 +10,7 @@ and vox-adv-256. Importing this package loads no PyTorch; calling `load` or `con
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,8 @@ def load(path: str | Path, device: str | torch.device = "auto", dtype: str | tor
     """See `obs_portrait.face.fomm.model.load`."""
     try:
         from obs_portrait.face.fomm import model
-    except ImportError as error:
-        raise FaceError(_INSTALL) from error
+    except (ImportError, OSError) as error:
+        raise FaceError(device_report()[1]) from error
     return model.load(path, device, dtype)
 
 
@@ -38,16 +39,19 @@ def convert(src: str | Path, dst: str | Path) -> None:
     """Writes the checkpoint `src` to `dst` as safetensors; see `obs_portrait.face.fomm.weights.convert`."""
     try:
         from obs_portrait.face.fomm import weights
-    except ImportError as error:
-        raise FaceError(_INSTALL) from error
+    except (ImportError, OSError) as error:
+        raise FaceError(device_report()[1]) from error
     weights.convert(Path(src), Path(dst))
 
 
 def device_report() -> tuple[str, str]:
     """The device that would run the networks ("cpu", "cuda:0", "mps", or "" if none can), and why. Imports PyTorch."""
+    if importlib.util.find_spec("torch") is None:
+        return "", _INSTALL
     try:
         from obs_portrait.face.fomm.device import choose_device
-    except ImportError:
-        return "", _INSTALL
+    except (ImportError, OSError) as error:  # a library that it needs is missing or damaged
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        return "", f"PyTorch is there but does not load ({why}). Type: pip install --force-reinstall torch"
     device, reason = choose_device("auto")
     return str(device), reason

@@ -38,7 +38,8 @@ def expect(scores: Tensor, matrices: Tensor) -> Keypoints:
     """Means under the softmax of `scores` (N, K, h, w) of positions and of `matrices` (N, 4K, h, w)."""
     count, points, height, width = scores.shape
     share = torch.softmax(scores.float().flatten(2) / TEMPERATURE, -1)  # (N, K, hw)
-    value = share @ grid(height, width, share).view(height * width, 2)
+    # No matrix product: on GPUs it would bring a library along that keeps megabytes for each stream.
+    value = (share[..., None] * grid(height, width, share).view(height * width, 2)).sum(-2)
     maps = matrices.float().reshape(count, points, 4, height * width)
     jacobian = (maps * share[:, :, None]).sum(-1)
     return Keypoints(value, jacobian.view(count, points, 2, 2))

@@ -7,14 +7,15 @@ Importing this module loads no PyTorch.
 from __future__ import annotations
 
 import importlib.util
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from obs_portrait.errors import CheckpointError, FaceError
+from obs_portrait.clock import now_ns
+from obs_portrait.errors import CheckpointError, EngineLostError, FaceError
 from obs_portrait.face.engine import FaceEngine
 from obs_portrait.face.fomm.budget import Budget, Ladder, Step
 from obs_portrait.face.fomm.settings import FommSettings
@@ -77,7 +78,7 @@ class FommEngine(FaceEngine):
             raise FaceError(f"{reason[0].upper()}{reason[1:]}")
         if not isinstance(settings, FommSettings):
             settings = FommSettings(**{**settings.model_dump(), "engine": "fomm"})
-        from obs_portrait.face.fomm.device import choose_device, choose_dtype
+        from obs_portrait.face.fomm.device import choose_device, choose_dtype, explained
         from obs_portrait.face.fomm.follow import Driver
         from obs_portrait.face.fomm.framing import Paste, cut, face_square, whole_square
         from obs_portrait.face.fomm.live import Live
@@ -92,22 +93,25 @@ class FommEngine(FaceEngine):
         dtype = choose_dtype(settings.dtype, device)
         path = find_checkpoint(settings.checkpoint)
         relative = settings.motion == "relative"
-        lives = [
-            Live(
+
+        def make(kind: torch.dtype) -> Live:
+            live = Live(
                 shared(path, device, kind),
                 source,
                 motion_is_relative=relative,
                 adapt_scale=settings.adapt_scale,
                 compile_step=settings.compile and device.type == "cuda",
             )
-            for kind in _precisions(dtype, choose_dtype("auto", device), settings.degradation == "auto")
-        ]
-        for live in lives:  # the first call lays out the weights
-            live.set_reference(source)
+            live.set_reference(source)  # the first call lays out the weights
             live(source)
             live.set_reference(None)
-        self._live, self._cheap = lives[0], lives[-1] if len(lives) > 1 else None
+            return live
+
         self._mesh = _mesh(portrait, settings, canvas) if settings.degradation == "auto" else None
+        with explained(device):
+            kinds = _precisions(dtype, choose_dtype("auto", device), settings.degradation == "auto")
+            lives = [make(kind) for kind in kinds] if device.type == "cpu" else _sound(make, kinds, source)
+        self._live, self._cheap = lives[0], lives[-1] if len(lives) > 1 else None
         steps = [Step.FULL, Step.EVERY_OTHER] if settings.degradation == "auto" else [Step.FULL]
         steps += [Step.LOW_PRECISION] if self._cheap is not None else []
         steps += [Step.MESH] if self._mesh is not None else []
@@ -132,7 +136,7 @@ class FommEngine(FaceEngine):
         live = self._ready()
         if frame is None:
             raise FaceError("The first-order motion engine was given no camera frame.")
-        begin = time.monotonic_ns()
+        begin = now_ns()
         on_air = 0 <= begin - observation.captured_ns < _LIVE_NS
         square, reference = self._driver.see(observation, frame)
         if reference is not None:
@@ -140,7 +144,7 @@ class FommEngine(FaceEngine):
             for one in (self._live, self._cheap):
                 if one is not None:
                     one.set_reference(reference)
-        cropped = time.monotonic_ns()
+        cropped = now_ns()
         self.stage_ns = {"crop": cropped - begin, "networks": -1, "paste": -1}
         if on_air:
             if self._mesh is not None and self.step is Step.MESH:
@@ -151,10 +155,16 @@ class FommEngine(FaceEngine):
                 return self._last.copy()
             if self.step is Step.LOW_PRECISION and self._cheap is not None:
                 live = self._cheap
-        drawn = live(square)
-        done = time.monotonic_ns()
+        try:
+            drawn = live(square)
+        except RuntimeError as error:
+            if live.networks.device.type == "cpu":
+                raise
+            why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+            raise EngineLostError(f"The networks cannot go on on {live.networks.device} ({why}).") from error
+        done = now_ns()
         out = self._paste(drawn)
-        self.stage_ns |= {"networks": done - cropped, "paste": time.monotonic_ns() - done}
+        self.stage_ns |= {"networks": done - cropped, "paste": now_ns() - done}
         if on_air:
             self._budget.spent(cropped, done)
             self._ladder.note(done - cropped, done)
@@ -167,6 +177,9 @@ class FommEngine(FaceEngine):
     def close(self) -> None:
         if self._mesh is not None:
             self._mesh.close()
+        for live in (self._live, self._cheap):
+            if live is not None:
+                live.close()
         self._live = self._cheap = self._mesh = self._last = None
 
     def _wanted(self, now_ns: int) -> bool:
@@ -199,6 +212,23 @@ def find_checkpoint(name: str) -> Path:
 def _precisions(wanted: torch.dtype, fastest: torch.dtype, steps_down: bool) -> list[torch.dtype]:
     """The dtype that was asked for, and the cheaper one to step down to if there is one."""
     return [wanted, fastest] if steps_down and fastest.itemsize < wanted.itemsize else [wanted]
+
+
+def _sound(make: Callable[[torch.dtype], Live], kinds: list[torch.dtype], source: Picture) -> list[Live]:
+    """Those that a GPU computes rightly in; float32 in the place of one that it has by name only."""
+    import torch
+
+    found: list[Live] = []
+    for kind in dict.fromkeys((*kinds, torch.float32)):
+        if kind in kinds or not found:
+            live = make(kind)
+            if live.is_sound(source):
+                found.append(live)
+            else:
+                live.close()
+    if not found:
+        raise RuntimeError("it does not compute what the CPU does")
+    return found
 
 
 def _mesh(portrait: Portrait, settings: FommSettings, canvas: Canvas) -> MeshEngine | None:

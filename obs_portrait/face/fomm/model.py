@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from obs_portrait.errors import FaceError
 from obs_portrait.face.fomm.detector import KEYPOINTS, KeypointDetector
-from obs_portrait.face.fomm.device import choose_device, choose_dtype
+from obs_portrait.face.fomm.device import choose_device, choose_dtype, making, using
 from obs_portrait.face.fomm.generator import Generator
 from obs_portrait.face.fomm.geometry import Keypoints
 from obs_portrait.face.fomm.weights import State, read
@@ -45,7 +46,7 @@ class Model:
     @torch.inference_mode()
     def keypoints(self, image: Tensor) -> Keypoints:
         """value (N, 10, 2) within [-1, 1] as (x, y) and jacobian (N, 10, 2, 2), both float32."""
-        with _full_precision():
+        with _full_precision(self.device):
             found: Keypoints = self.detector(self._image(image))
         return found
 
@@ -63,7 +64,7 @@ class Model:
                 f"{len(image)} sources, keypoints of {len(source_points.value)} and driving keypoints of "
                 f"{len(driving_points.value)} do not fit together: the same number of each, or one, is needed."
             )
-        with _full_precision():
+        with _full_precision(self.device):
             out: Tensor = self.generator(_times(image, most), *(_all(p, most) for p in (source_points, driving_points)))
         return out
 
@@ -107,9 +108,11 @@ def _all(points: Keypoints, count: int) -> Keypoints:
     return Keypoints(_times(points.value, count), _times(points.jacobian, count))
 
 
-def _full_precision() -> AbstractContextManager[None]:
+@contextmanager
+def _full_precision(device: torch.device) -> Iterator[None]:
     """NVIDIA's convolutions round float32 to 10 bits (TF32) unless told not to."""
-    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)  # type: ignore[no-any-return]
+    with making(device), using(device), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
 
 
 def load(path: str | Path, device: str | torch.device = "auto", dtype: str | torch.dtype = "float32") -> Model:

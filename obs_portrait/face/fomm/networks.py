@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from obs_portrait.errors import CheckpointError
+from obs_portrait.face.fomm.device import making, using
 from obs_portrait.face.fomm.fast import FastDecoder, FastDetector, FastMotion
 from obs_portrait.face.fomm.geometry import Keypoints
 from obs_portrait.face.fomm.model import Model
@@ -35,10 +36,11 @@ class Networks:
     def __init__(self, model: Model, device: torch.device, dtype: torch.dtype) -> None:
         """`model`: on the CPU, float32; becomes this object's."""
         self.device, self.dtype = device, dtype
-        self.detector = FastDetector(model.detector, dtype).to(device).eval()
-        self.motion = FastMotion(model.generator.dense_motion_network, dtype).to(device).eval()
         winograd = device.type == "cpu" and dtype is torch.float32
-        self.decoder = FastDecoder(model.generator, dtype, winograd=winograd).to(device).eval()
+        with making(device), using(device):
+            self.detector = FastDetector(model.detector, dtype).to(device).eval()
+            self.motion = FastMotion(model.generator.dense_motion_network, dtype).to(device).eval()
+            self.decoder = FastDecoder(model.generator, dtype, winograd=winograd).to(device).eval()
         generator = model.generator
         self._encode = generator.encode
         # What only the exact decoder needs, two hundred megabytes, is let go.
@@ -52,7 +54,8 @@ class Networks:
         value, jacobian = self._exact_detector(source)
         features = features.contiguous(memory_format=torch.channels_last)
         here = self.device
-        return Encoded(features.to(here), small.to(here), Keypoints(value.to(here), jacobian.to(here)))
+        with using(here):
+            return Encoded(features.to(here), small.to(here), Keypoints(value.to(here), jacobian.to(here)))
 
 
 _Key = tuple[str, int, int, str, torch.dtype]

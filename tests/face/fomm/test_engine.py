@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import CheckpointError, FaceError
 from obs_portrait.face import fomm
 from obs_portrait.face.engine import engine_class
@@ -115,7 +115,7 @@ def test_live_it_steps_down_to_the_mesh_and_never_stops(engine: FommEngine) -> N
     engine._ladder = Ladder(1e6, engine._ladder.steps, patience_s=0)  # nothing is fast enough
     taken = []
     for index in range(24):
-        out = engine.render(*sight(time.monotonic_ns(), jaw=index % 3 / 2))
+        out = engine.render(*sight(now_ns(), jaw=index % 3 / 2))
         assert out.shape == (240, 320, 3)
         taken.append(engine.step)
         if engine.step is Step.MESH:
@@ -123,19 +123,19 @@ def test_live_it_steps_down_to_the_mesh_and_never_stops(engine: FommEngine) -> N
     assert taken == sorted(taken)
     assert taken[-1] is Step.MESH
     assert (Step.LOW_PRECISION in taken) == (choose_dtype("auto", torch.device("cpu")) is not torch.float32)
-    out = engine.render(*sight(time.monotonic_ns()))
+    out = engine.render(*sight(now_ns()))
     assert engine.stage_ns["networks"] == -1
     assert out.std() > 5
 
 
 def test_live_within_its_budget_it_shows_the_last_picture_again(engine: FommEngine) -> None:
     engine._budget = Budget(max_fps=0.01)
-    first = engine.render(*sight(time.monotonic_ns()))
-    second = engine.render(*sight(time.monotonic_ns(), jaw=2.0))
+    first = engine.render(*sight(now_ns()))
+    second = engine.render(*sight(now_ns(), jaw=2.0))
     assert np.array_equal(first, second)
     assert not np.shares_memory(first, second)
     engine.set_reference(None)  # a new reference is seen at once
-    assert engine.render(*sight(time.monotonic_ns(), jaw=2.0)) is not None
+    assert engine.render(*sight(now_ns(), jaw=2.0)) is not None
     assert engine.stage_ns["networks"] > 0
 
 
