@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from obs_portrait.errors import EngineLostError
 from obs_portrait.face.types import Observation
 from obs_portrait.media.types import CameraFrame, PersonaFrame
 from obs_portrait.pipeline.guard import HOLD_S, VideoGuard
@@ -86,6 +87,11 @@ class FacePipeline:
     def persona(self) -> str:
         """Name of the persona that is shown."""
         return self._face.name
+
+    @property
+    def lost(self) -> str | None:
+        """Why the engine on stage can do nothing more in this process; None while it can."""
+        return self._engine.lost
 
     def switch(self, face: PreparedFace, at_ns: int | None = None) -> None:
         """Shows `face` on every frame captured at or after `at_ns` (None: from the next frame on). Takes the place of
@@ -213,6 +219,7 @@ class _Engine:
         self._wait_s, self._not_before = _BACK_OFF[0], 0
         self._referred: Observation | None = None
         self._fresh = True  # the engine has not been told a reference yet
+        self.lost: str | None = None
 
     def refer(self, reference: Observation | None) -> None:
         """Tells the engine the driver's neutral frame, at the next rendering."""
@@ -238,8 +245,10 @@ class _Engine:
                 engine.set_reference(self._referred or reference)
                 self._fresh = False
             result = engine.render(seen, _read_only(frame) if engine.needs_pixels else None)
-        except Exception:  # whatever a plug-in raises, the guard's stand-in is shown
+        except Exception as error:  # whatever a plug-in raises, the guard's stand-in is shown
             stats.events["engine_errors"] += 1
+            if isinstance(error, EngineLostError):
+                self.lost = str(error)
             self._failures += 1
             if self._failures >= _PATIENCE and frame.captured_ns >= self._not_before:
                 self._renew(frame.captured_ns)

@@ -13,11 +13,11 @@ from collections import deque
 from dataclasses import replace
 from typing import Any
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import PipelineError, PortraitError
 from obs_portrait.media import portaudio
 from obs_portrait.media.sources.base import AudioSource
 from obs_portrait.media.types import SAMPLE_RATE, MicBlock
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live import devices
 from obs_portrait.pipeline.live.absent import AbsentMicrophone
 from obs_portrait.pipeline.live.child import Link
@@ -116,7 +116,7 @@ class _AudioProcess:
             self._link.wait(0.25)
             for message in self._link.receive():
                 match message:
-                    case Start(epoch, stage, _, source, named):
+                    case Start(epoch, stage, _, source, named, _):
                         if source is not None:
                             self._options = replace(self._options, audio=source)
                         if named is not None:

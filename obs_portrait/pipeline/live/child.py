@@ -19,10 +19,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from obs_portrait.errors import PortraitError
-from obs_portrait.pipeline.clock import now_ns
+from obs_portrait.clock import now_ns
+from obs_portrait.errors import EngineLostError, PortraitError
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.messages import Failed, Stop, Stopped
+from obs_portrait.pipeline.live.priority import fine_timers
 
 __all__ = ["Link", "child_main"]
 
@@ -135,6 +136,7 @@ def child_main(parent: int, pipe: Connection, board: Board, body: Body, plan: An
     Ctrl-C goes to the whole terminal group; the session decides what it means, so the children ignore it.
     """
     link = Link(pipe, board)
+    fine_timers()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":  # the supervisor's thread blocked it until here
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -146,6 +148,9 @@ def child_main(parent: int, pipe: Connection, board: Board, body: Body, plan: An
         link.send(body(link, plan))
     except InterruptedError:
         link.send(Stopped())
+    except EngineLostError as error:
+        link.send(Failed(f"has lost its engine ({str(error).rstrip('.')})", False))
+        code = 3
     except PortraitError as error:
         link.send(Failed(str(error)))
         code = 2

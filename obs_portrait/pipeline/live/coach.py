@@ -50,6 +50,7 @@ class Coach:
         self._search: ReferenceSearch | None = None
         self._leading: CameraFrame | None = None
         self._drift: DriftWatch | None = None
+        self._stale = False
         self._size: tuple[int, int] | None = None  # of the pictures that a kept reference was seen in
 
     def calibrate(self) -> None:
@@ -62,6 +63,15 @@ class Coach:
         self._drift = DriftWatch(reference)
         self._size = (reference.width, reference.height)
 
+    def forget(self) -> None:
+        """Another camera: what has begun is given up, and the one picture that may still be the old one's counts for
+        nothing."""
+        self._calibrator = self._leading = None
+        self._stale = True
+        if self._search is not None:
+            self._search = None
+            self._figures(-1.0, -1.0)
+
     def search(self, face: PreparedFace) -> None:
         """Begins the search for the frame that is nearest to the persona's portrait, or ends it."""
         if self._search is not None:
@@ -73,6 +83,9 @@ class Coach:
     def see(self, observation: Observation | None, image: NDArray[np.uint8], captured_ns: int) -> None:
         """One frame: its face (None: there is none) and its picture, for its sharpness. Never raises: a better
         reference is a nicety, the show goes on without."""
+        if self._stale:
+            self._stale = False
+            return
         try:
             self._rate(observation, image, captured_ns)
             if observation is not None and self._drift is not None:

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
+from obs_portrait.clock import now_ns
 from obs_portrait.media.sinks.obs_stream.voice import VoiceRing
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live import audio_process, card_process, video_process
 from obs_portrait.pipeline.live.balance import Balance
 from obs_portrait.pipeline.live.board import Board
@@ -21,7 +21,6 @@ from obs_portrait.pipeline.live.cover import Cover
 from obs_portrait.pipeline.live.devices import is_device
 from obs_portrait.pipeline.live.kept import Kept
 from obs_portrait.pipeline.live.messages import (
-    Calibrate,
     Calibrated,
     Ended,
     Hear,
@@ -40,6 +39,7 @@ from obs_portrait.pipeline.live.messages import (
 from obs_portrait.pipeline.live.options import AUDIO_CELLS, VIDEO_CELLS, LiveOptions
 from obs_portrait.pipeline.live.picture_mail import Mails
 from obs_portrait.pipeline.live.plans import Plans
+from obs_portrait.pipeline.live.priority import fine_timers
 from obs_portrait.pipeline.live.recording import Recorder
 from obs_portrait.pipeline.live.supervisor import Keeper, Phase
 
@@ -161,6 +161,7 @@ class Crew:
         self.cover.hide(on)
 
     def _run(self) -> None:
+        fine_timers()
         try:
             for keeper in self.keepers:
                 keeper.start()
@@ -226,10 +227,11 @@ class Crew:
                     self.reference = (current, best) if current >= 0 else None
                 case Quality(score, advice):
                     self.quality = (now_ns(), score, advice)
-                case Calibrated(reference):
-                    self.plans.neutral = reference
+                case Calibrated(reference, camera, persona):
+                    if camera == str(self._options().source):  # another one may have been chosen meanwhile
+                        self.plans.neutral = reference
                     if self._kept is not None:
-                        self._kept.keep(str(self._options().source), self.cast.stage, reference)
+                        self._kept.keep(camera, persona, reference)
                 case Request(what, number):
                     self._requested(what, number)
                 case Notice():
@@ -253,6 +255,7 @@ class Crew:
                 Start(
                     self.epoch, self.cast.stage, self.plans.neutral, source if isinstance(source, str) else None,
                     None if keeper is self.video else [spec for spec in now.audio_sinks if isinstance(spec, str)],
+                    str(now.source),
                 )
             )  # fmt: skip
         elif self._held_back.get(keeper.name) != first.name:
@@ -264,7 +267,7 @@ class Crew:
         then, now = self._begun[keeper.name], self._options()
         if keeper is self.video:
             if now.source != then.source:
-                keeper.send(Use(now.source))
+                self.use_camera(now.source)
             return
         if now.audio != then.audio and now.audio is not None:
             keeper.send(Use(now.audio))
@@ -273,10 +276,9 @@ class Crew:
 
     def use_camera(self, source: Any) -> None:
         """Another camera, for which another reference may have been kept."""
-        self.send("video", Use(source))
         found = self._kept.find(str(source), self.cast.stage) if self._kept is not None else None
         self.plans.neutral = found
-        self.send("video", Calibrate() if found is None else Refer(found))
+        self.send("video", Use(source, str(source), found))
 
     def _refer(self, persona: str) -> None:
         """Another persona is on stage: it has its own reference, if one was kept."""

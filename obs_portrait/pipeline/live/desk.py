@@ -22,7 +22,8 @@ _ZOOM, _STEP = 1.1, 0.05
 class Desk:
     """Binds keys and the session's orders to the engine's thread, the coach and the preview.
 
-    send: to the session. face: the prepared persona that is on stage.
+    send: to the session. face: the prepared persona that is on stage. who(ns): who was on stage at that moment.
+    camera: what the source is called in `Calibrated`.
     """
 
     def __init__(
@@ -33,19 +34,16 @@ class Desk:
         *,
         send: Callable[[object], None],
         face: Callable[[], PreparedFace],
+        who: Callable[[int], str],
+        camera: str,
     ) -> None:
-        self._pipeline, self._performer, self._preview, self._send, self._face = (
-            pipeline,
-            performer,
-            preview,
-            send,
-            face,
-        )
+        self._pipeline, self._performer, self._preview = pipeline, performer, preview
+        self._send, self._face, self._who, self._camera = send, face, who, camera
         self._coach = Coach(
             pipeline,
             told=lambda text, problem: send(Notice("reference", text, problem)),
             figures=self._show_figures,
-            kept=lambda reference: send(Calibrated(reference)),
+            kept=self._keep,
             rated=lambda score, advice: send(Quality(score, advice)),
         )
         self.watch: Callable[[CameraFrame, Observation | None], None] = lambda camera, observation: None
@@ -59,6 +57,19 @@ class Desk:
     def refer(self, reference: Observation) -> None:
         """A reference that was kept from before."""
         self._performer.order(lambda pipeline: self._coach.refer(reference))
+
+    def sit_down(self, camera: str, reference: Observation | None) -> None:
+        """The next pictures are another camera's. reference: what was kept of the driver before it, None: nothing."""
+
+        def move(_: FacePipeline) -> None:
+            self._camera = camera
+            self._coach.forget()
+            if reference is None:
+                self._coach.calibrate()
+            else:
+                self._coach.refer(reference)
+
+        self._performer.order(move)
 
     def search(self) -> None:
         """Begins or ends the search for a better reference."""
@@ -95,6 +106,9 @@ class Desk:
         self._preview.look(camera, self._pipeline.observation)
         self.watch(camera, self._pipeline.observation)
         self._coach.see(self._pipeline.observation, camera.image, camera.captured_ns)
+
+    def _keep(self, reference: Observation) -> None:
+        self._send(Calibrated(reference, self._camera, self._who(reference.captured_ns)))
 
     def _show_figures(self, current: float, best: float) -> None:
         self._preview.note = f"reference: {current:.2f}  best: {best:.2f}" if current >= 0 else ""

@@ -57,8 +57,8 @@ def releases(spec: VideoSourceSpec | AudioSourceSpec) -> bool:
 
 
 def may_return(spec: str) -> bool:
-    """A sound device that can be lost and come back."""
-    return spec.partition(":")[0] in ("speaker", "virtualmic")
+    """A device that can be lost and come back."""
+    return spec.partition(":")[0] in ("speaker", "virtualmic", "virtualcam")
 
 
 def check_video(spec: str) -> None:

@@ -56,6 +56,10 @@ class Mailbox(Generic[T]):
             return self._items.popleft() if self._items else None
 
 
+def _nothing() -> None:
+    """Told of the first source."""
+
+
 class Feed(threading.Thread):
     """Reads a source into a mailbox until told to stop.
 
@@ -76,7 +80,9 @@ class Feed(threading.Thread):
         """`source` is open already, unless `rests()`: the first opening is the caller's, so that its error can stop the
         program."""
         super().__init__(name="source", daemon=True)
-        self._make, self._source, self._mailbox, self._notice = make, source, mailbox, notice
+        self._source, self._mailbox, self._notice = source, mailbox, notice
+        self._wanted: tuple[Callable[[], VideoSource], Callable[[], None]] = (make, _nothing)
+        self._told = _nothing
         self._timeout, self._rests = timeout, rests
         self._halt, self._changed = threading.Event(), threading.Event()
         self.ok = True
@@ -113,10 +119,20 @@ class Feed(threading.Thread):
             self._mailbox.put(frame)
         self._close()
 
-    def use(self, make: Callable[[], VideoSource]) -> None:
-        """Another source from now on. From any thread."""
-        self._make = make
+    def use(self, make: Callable[[], VideoSource], begun: Callable[[], None]) -> None:
+        """Another source from now on. begun() is called once, when it has been opened and before its first frame is
+        handed on. From any thread."""
+        self._wanted = (make, begun)
         self._changed.set()
+
+    def _open(self) -> None:
+        make, begun = self._wanted
+        self._source = make()
+        self._source.open()
+        if begun is not self._told:
+            self._told = begun
+            self._mailbox.take(0)  # a picture of the source before
+            begun()
 
     def _rest(self, backoff: Backoff) -> bool:
         """The device is free until the rest ends, then the source is opened; False if the show ends meanwhile."""
@@ -125,8 +141,7 @@ class Feed(threading.Thread):
             if self._halt.wait(REST_S):
                 return False
         try:
-            self._source = self._make()
-            self._source.open()
+            self._open()
         except Exception as error:
             self._lost(str(error) if isinstance(error, PortraitError) else f"{type(error).__name__}: {error}")
             return self._reopen(backoff)
@@ -145,9 +160,7 @@ class Feed(threading.Thread):
             if self._rests():
                 return True  # it stays closed, and is opened when the rest ends
             try:
-                source = self._make()
-                self._source = source
-                source.open()
+                self._open()
                 return True
             except MediaError:
                 continue

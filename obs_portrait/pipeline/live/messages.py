@@ -55,13 +55,15 @@ class Start:
     """Everything is warm: open the source and run. `epoch_ns`: the moment that media time 0 of a file stands for.
     `stage`: who is on stage at that moment; prepared. `reference`, `source`, `audio_sinks`: as they are now, where that
     is known and may be other than in the plan. Only what text names can change and goes with it: a program's object may
-    hold shared memory, which a process is given at its birth or never."""
+    hold shared memory, which a process is given at its birth or never. `camera`: what the source is called in
+    `Calibrated`."""
 
     epoch_ns: int
     stage: str
     reference: Observation | None = None
     source: str | None = None
     audio_sinks: Sequence[str] | None = None
+    camera: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +103,12 @@ class Refer:
 @dataclass(frozen=True, slots=True)
 class Use:
     """Take another camera (to the video process) or microphone (to the audio process) from now on: a spec of its own
-    kind."""
+    kind. `camera`: what it is called in `Calibrated`. `reference`: what was kept of the driver before that camera;
+    None: to be calibrated with its pictures."""
 
     source: Any
+    camera: str = ""
+    reference: Observation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +181,12 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """The driver's new neutral reference: numbers, never pixels. A restarted process is given it again."""
+    """The driver's new neutral reference: numbers, never pixels. A restarted process is given it again. `camera`: which
+    one saw it, as `Start` or `Use` called it; `persona`: who was on stage then."""
 
     reference: Observation
+    camera: str
+    persona: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from obs_portrait.media.types import PersonaBlock
 from obs_portrait.pipeline.live import devices
 from obs_portrait.pipeline.live.messages import AudioSinkSpec
 from obs_portrait.pipeline.live.options import AudioPlan
-from obs_portrait.pipeline.live.returning import ReturningSink
+from obs_portrait.pipeline.live.returning import ReturningAudioSink
 
 __all__ = ["Outlets"]
 
@@ -43,7 +43,7 @@ class Outlets:
         try:
             for spec in specs:
                 sink = self._make(spec)
-                if isinstance(sink, ReturningSink) and not self._plan.first:
+                if isinstance(sink, ReturningAudioSink) and not self._plan.first:
                     sink.open_aside()
                 else:
                     sink.open()
@@ -125,7 +125,7 @@ class Outlets:
         """Not yet open; a device comes back when it was lost."""
         if isinstance(spec, str) and devices.may_return(spec):
             about = f"sink {spec}"
-            return ReturningSink(
+            return ReturningAudioSink(
                 lambda: devices.audio_sink(spec), lambda text, problem: self._say(about, text, problem)
             )
         return devices.audio_sink(spec)

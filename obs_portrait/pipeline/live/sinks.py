@@ -7,7 +7,9 @@ from collections.abc import Callable
 from obs_portrait.errors import PortraitError
 from obs_portrait.media.sinks.base import VideoSink
 from obs_portrait.pipeline.live import devices
+from obs_portrait.pipeline.live.messages import VideoSinkSpec
 from obs_portrait.pipeline.live.options import VideoPlan
+from obs_portrait.pipeline.live.returning import ReturningVideoSink
 
 __all__ = ["open_sinks"]
 
@@ -19,7 +21,7 @@ def open_sinks(
     text, problem): one sentence for the user.
 
     Raises `MediaError` if one cannot be opened; the others are closed again then. In a process that takes the place of
-    a dead one such a sink is left out instead, as long as another one is there.
+    a dead one such a sink is left out instead, as long as another one is there; a virtual camera is looked for.
     """
     options = plan.options
     sinks: list[VideoSink] = []
@@ -39,7 +41,7 @@ def open_sinks(
 
     try:
         for spec in options.sinks:
-            add(window() if spec == "window" else _obs_stream(plan, spec) or devices.video_sink(spec))
+            add(window() if spec == "window" else _obs_stream(plan, spec) or _device(spec, notice))
         if plan.part is not None:
             from obs_portrait.pipeline.live.parts import VideoPart
 
@@ -51,6 +53,14 @@ def open_sinks(
             sink.close()
         raise
     return sinks
+
+
+def _device(spec: VideoSinkSpec, notice: Callable[[str, str, bool], None]) -> VideoSink:
+    if not isinstance(spec, str) or not devices.may_return(spec):
+        return devices.video_sink(spec)
+    return ReturningVideoSink(
+        lambda: devices.video_sink(spec), lambda text, problem: notice(f"sink {spec}", text, problem)
+    )
 
 
 def _obs_stream(plan: VideoPlan, spec: object) -> VideoSink | None:

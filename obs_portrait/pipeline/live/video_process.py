@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from obs_portrait.errors import PipelineError, PortraitError
+from obs_portrait.clock import now_ns
+from obs_portrait.errors import EngineLostError, PipelineError, PortraitError
 from obs_portrait.face.types import Canvas
 from obs_portrait.media.sinks.base import VideoSink
 from obs_portrait.media.sources.base import VideoSource
 from obs_portrait.media.types import CameraFrame, PersonaFrame
-from obs_portrait.pipeline.clock import now_ns
 from obs_portrait.pipeline.live import devices
 from obs_portrait.pipeline.live.absent import AbsentCamera
 from obs_portrait.pipeline.live.child import Link
@@ -77,6 +77,7 @@ class _VideoProcess:
         self._results: Mailbox[PersonaFrame] = Mailbox(room=8)
         self._published_ns = 0
         self._number = 0
+        self._camera = ""
         self._stopping = False
 
     def run(self) -> Stopped:
@@ -141,7 +142,8 @@ class _VideoProcess:
             self._link.wait(0.25)
             for message in self._link.receive():
                 match message:
-                    case Start(epoch, stage, reference, source, _):
+                    case Start(epoch, stage, reference, source, _, camera):
+                        self._camera = camera
                         self._enter(stage)
                         self._plan = replace(self._plan, reference=reference)
                         if source is not None:
@@ -166,7 +168,10 @@ class _VideoProcess:
         self._previews = Previews(self._plan.previews or Mails(), lambda: self._on_stage().look.still)
         self._preview = Preview(self._lines)
         self._performer = Performer(self._pipeline, self._frames, self._results, self._link.board)
-        self._desk = Desk(self._pipeline, self._performer, self._preview, send=self._link.send, face=self._on_stage)
+        self._desk = Desk(
+            self._pipeline, self._performer, self._preview, send=self._link.send, face=self._on_stage,
+            who=lambda captured_ns: self._cues.at(captured_ns)[0], camera=self._camera,
+        )  # fmt: skip
         self._desk.watch = self._previews.look
         if self._plan.reference is None:
             self._desk.calibrate()
@@ -227,6 +232,8 @@ class _VideoProcess:
             over = over + 1 if self._is_over() else 0
             if over == _OVER_TICKS:
                 self._link.send(Ended())
+            if self._pipeline.lost:  # another process may have more luck with the GPU
+                raise EngineLostError(self._pipeline.lost)
             if not self._performer.is_alive():
                 raise RuntimeError("the engine's thread has ended")
             if not self._pacer.sinks:
@@ -262,9 +269,12 @@ class _VideoProcess:
                 self._desk.search()
             case Refer(reference):
                 self._desk.refer(reference)
-            case Use(source):
+            case Use(source, camera, reference):
                 self._options = replace(self._options, source=source)
-                self._feed.use(self._make_source)
+                self._feed.use(
+                    lambda: devices.video_source(source, self._epoch, self._options.loop),
+                    lambda: self._desk.sit_down(camera, reference),
+                )
 
     def _switch(self, name: str, at_ns: int, number: int) -> None:
         with self._lock:

@@ -17,7 +17,7 @@ from obs_portrait.media.sinks import open_audio, virtualmic
 from obs_portrait.media.sinks.virtualmic import VirtualMicSink, virtual_mic_problem
 from obs_portrait.media.types import SAMPLE_RATE, MicBlock
 from obs_portrait.pipeline.guard import AudioGuard
-from obs_portrait.pipeline.live.returning import ReturningSink
+from obs_portrait.pipeline.live.returning import ReturningAudioSink
 from tests.media.real_pulse import RealPulse, why_not
 from tests.obs.real_obs import until
 
@@ -35,7 +35,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealPuls
     made.kill()
 
 
-def _speak(sink: VirtualMicSink | ReturningSink, seconds: float, guard: AudioGuard, hz: float = 440.0) -> None:
+def _speak(sink: VirtualMicSink | ReturningAudioSink, seconds: float, guard: AudioGuard, hz: float = 440.0) -> None:
     """A persona's tone at the pace of the clock."""
     begun, rng = time.monotonic(), np.random.default_rng(1)
     for n in range(int(seconds * 100)):
@@ -107,7 +107,7 @@ def test_what_a_killed_predecessor_left_is_used_again_and_taken_away(server: Rea
 
 def test_it_survives_the_end_of_the_sound_server(server: RealPulse, tmp_path: Path) -> None:
     told: list[tuple[str, bool]] = []
-    sink = ReturningSink(VirtualMicSink, lambda text, problem: told.append((text, problem)))
+    sink = ReturningAudioSink(VirtualMicSink, lambda text, problem: told.append((text, problem)))
     sink.open()
     guard = AudioGuard("ada", 0)
     _speak(sink, 0.3, guard)

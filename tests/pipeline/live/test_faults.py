@@ -161,6 +161,17 @@ def test_a_hung_engine_does_not_stop_the_sink_and_is_killed(show: Show) -> None:
     assert not show.said("The video process is back.").problem
 
 
+def test_a_lost_gpu_is_looked_for_by_a_new_process(show: Show) -> None:
+    restarts = show.session.status().video.restarts
+    show.faults.set("engine", 4)
+    assert show.said("lost its engine").text == (
+        "The video process has lost its engine (The networks cannot go on on cuda:0 (CUDA error: unspecified launch "
+        "failure)); it is started again."
+    )
+    show.until(lambda: show.session.status().video.restarts > restarts)
+    show.heals()
+
+
 # ---- faults of the voice ---------------------------------------------------------------------------------------------
 
 
