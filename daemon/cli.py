@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 
@@ -60,6 +61,9 @@ for _name in COMMANDS:
 
 def main() -> None:
     """Runs the command line; an error of ours is shown as its one sentence and ends with exit status 1."""
+    for stream in (sys.stdout, sys.stderr):  # into a file, Windows writes the letters of one country only
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except PortraitError as error:

@@ -185,6 +185,8 @@ def _priority() -> Row:
         if os.geteuid() == 0 or limit != 0:
             return Row("voice", "real-time priority", "ok", "allowed")
         return Row("voice", "real-time priority", "warn", why, "add '@audio - rtprio 95' to /etc/security/limits.conf")
+    if sys.platform == "win32":
+        return Row("voice", "real-time priority", "ok", "the highest priority of a thread is asked for")
     return Row("voice", "real-time priority", "warn", why, "close other heavy programs while you stream")
 
 

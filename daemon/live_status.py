@@ -69,7 +69,10 @@ class LiveLine:
         self._show(Text(f"Preparing {', '.join(personas)} …"))
 
     def notice(self, notice: Notice) -> None:
-        """A sentence of the session, above the line. From any thread."""
+        """A sentence of the session, above the line. From any thread. The same one twice in a row, from the process
+        that failed and from the show that it ends, is printed once."""
+        if self.told(notice.text):
+            return
         self._told = notice.text
         self._say(Text(notice.text, style="yellow" if notice.problem else "green"))
 

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
-__all__ = ["CONFIG_VARIABLE", "WEIGHTS_VARIABLE", "config_dir", "logs_dir", "state_dir", "weights_dir", "write_whole"]
+__all__ = [
+    "CONFIG_VARIABLE",
+    "WEIGHTS_VARIABLE",
+    "config_dir",
+    "logs_dir",
+    "state_dir",
+    "take_place",
+    "weights_dir",
+    "write_whole",
+]
 
 CONFIG_VARIABLE: Final = "OBS_PORTRAIT_CONFIG_DIR"
 """Environment variable that moves the config folder (tests, a portable installation)."""
@@ -54,6 +65,23 @@ def weights_dir() -> Path:
     return Path(platformdirs.user_data_dir("obs-portrait", appauthor=False)) / "weights"
 
 
+def take_place(made: Path, target: Path, patience_s: float = 2.0) -> None:
+    """`made` in the place of `target`, at once. Raises OSError.
+
+    Windows refuses while anybody has one of them open, a virus scanner or ourselves, which takes a moment.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            made.replace(target)
+        except PermissionError:
+            if sys.platform != "win32" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
 def write_whole(path: Path, text: str) -> None:
     """Writes a UTF-8 text file as a whole or not at all: whoever reads it meanwhile has the old one. Makes its folder.
 
@@ -64,7 +92,7 @@ def write_whole(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
             out.write(text)
-        Path(part).replace(path)
+        take_place(Path(part), path)
     except BaseException:
         with contextlib.suppress(OSError):
             Path(part).unlink()

@@ -4,8 +4,27 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
+from typing import Final
 
 __all__ = ["bound"]
+
+
+_PATIENCE_S: Final = 3.0
+
+
+def _bind(door: socket.socket, port: int) -> None:
+    """Windows holds a port as long as a connection of the one before is not quite over."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            door.bind(("127.0.0.1", port))
+        except OSError:
+            if sys.platform != "win32" or not port or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def bound(port: int) -> socket.socket:
@@ -17,7 +36,7 @@ def bound(port: int) -> socket.socket:
             door.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
             door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind(("127.0.0.1", port))
+        _bind(door, port)
     except OverflowError as error:
         door.close()
         raise OSError(None, f"a port is 0 to 65535, not {port}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import json
 import signal
 from collections.abc import Iterator
@@ -82,14 +83,18 @@ def _ends_in_order() -> Iterator[None]:
             signal.signal(one, signal.SIG_IGN)
         raise KeyboardInterrupt
 
+    from obs_portrait.pipeline.live.console import on_close
+
     names = ("SIGTERM", "SIGHUP", "SIGBREAK")
     before: dict[signal.Signals, Any] = {}
     for name in names:
         if (one := getattr(signal, name, None)) is not None:
             before[one] = signal.signal(one, interrupt)
+    ended = on_close(_thread.interrupt_main)
     try:
         yield
     finally:
+        ended()
         for one, handler in before.items():
             signal.signal(one, handler)
 

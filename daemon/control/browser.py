@@ -13,6 +13,7 @@ import webbrowser
 from pathlib import Path
 
 from daemon.control.token import control_file
+from obs_portrait.folders import take_place
 
 __all__ = ["open_page"]
 
@@ -38,5 +39,5 @@ def open_page(link: str, folder: Path | None = None) -> bool:
     descriptor, name = tempfile.mkstemp(prefix=".open", dir=folder)  # 0600 from the first byte on
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(_LEADER.format(url=html.escape(link, quote=True)))
-    Path(name).replace(path)
+    take_place(Path(name), path)
     return webbrowser.open(path.as_uri())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -180,7 +181,9 @@ class ControlServer:
 
     def _run(self) -> None:
         if self._server is not None and self._socket is not None:
-            with asyncio.Runner() as runner:
+            # Windows' own loop closes the door when one client hangs up early, and leaves Nagle's algorithm on.
+            loop = asyncio.SelectorEventLoop if sys.platform == "win32" else None
+            with asyncio.Runner(loop_factory=loop) as runner:
                 runner.run(self._server.serve(sockets=[self._socket]))
 
     def __enter__(self) -> ControlServer:

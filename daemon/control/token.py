@@ -9,11 +9,11 @@ import secrets
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from obs_portrait.errors import ControlError
+from obs_portrait.folders import take_place
 from obs_portrait.obs.script.obs_portrait_link import CONTROL_FILE, UnreachableError, control_folders, read_endpoint
 
 __all__ = ["alive", "control_file", "new_token", "publish", "running", "withdraw", "write_private"]
@@ -52,33 +52,23 @@ def write_private(path: Path, content: dict[str, Any]) -> None:
             json.dump(content, file)
         if sys.platform == "win32":
             _only_owner(name)
-        _rename(Path(name), path)
+        take_place(Path(name), path)
     except BaseException:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
 
 
-def _rename(made: Path, path: Path) -> None:
-    """Windows refuses while somebody reads the old file, which takes a moment."""
-    for patience in range(20, -1, -1):
-        try:
-            made.replace(path)
-        except PermissionError:
-            if sys.platform != "win32" or not patience:
-                raise
-            time.sleep(0.05)
-        else:
-            return
-
-
 def _only_owner(name: str) -> None:
     """Windows: inherited rights away, full rights for who runs this. The profile folder is private already."""
+    home = os.environ.get("LOCALAPPDATA")
+    if home and Path(name).resolve().is_relative_to(Path(home).resolve()):
+        return
     user = f"{os.environ.get('USERDOMAIN', '.')}\\{os.environ.get('USERNAME', '')}"
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         subprocess.run(  # noqa: S603
             ["icacls", name, "/inheritance:r", "/grant:r", f"{user}:F"],  # noqa: S607
-            check=True, capture_output=True, timeout=10,
+            check=True, capture_output=True, timeout=10, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )  # fmt: skip
 
 

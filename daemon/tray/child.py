@@ -80,9 +80,19 @@ class _Shown:
         """Until the daemon closes the line, by order or by its death."""
         try:
             for line in orders:
-                self.show(json.loads(line))
+                _in_main_thread(self.show, json.loads(line))
         finally:
-            self.icon.stop()
+            _in_main_thread(self.icon.stop)
+
+
+def _in_main_thread(do: Callable[..., None], *given: Any) -> None:
+    """macOS lets no other thread touch what is on the screen."""
+    if sys.platform == "darwin":
+        from PyObjCTools import AppHelper
+
+        AppHelper.callAfter(do, *given)
+    else:
+        do(*given)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from obs_portrait.checkpoints.catalog import Entry
 from obs_portrait.errors import CheckpointError
-from obs_portrait.folders import config_dir
+from obs_portrait.folders import config_dir, take_place
 
 __all__ = ["accept", "accepted", "describe", "licences_path"]
 
@@ -47,7 +47,7 @@ def accept(entry: Entry) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        draft.replace(path)
+        take_place(draft, path)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written ({error.strerror or error}).") from error
 

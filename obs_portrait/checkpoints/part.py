@@ -8,6 +8,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from obs_portrait.folders import take_place
+
 __all__ = ["Part", "State"]
 
 
@@ -63,5 +65,5 @@ class Part:
         """The bytes are all here and right: they become `target` in one step, on the disk before the name is."""
         with self.path.open("rb+") as file:
             os.fsync(file.fileno())
-        self.path.replace(target)
+        take_place(self.path, target)
         self._state.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from obs_portrait.errors import MediaError
 from obs_portrait.face.crop import Crop
+from obs_portrait.folders import take_place
 from obs_portrait.media.files import check_output, explain, partial_path
 from obs_portrait.media.sources import AudioSource, open_audio, open_video
 from obs_portrait.media.types import SAMPLE_RATE
@@ -91,7 +92,7 @@ class _Writer:
                         self._file.mux(stream.encode(None))
                 self._file.close()
                 if self.pictures:
-                    self._partial.replace(self.path)
+                    take_place(self._partial, self.path)
         finally:
             self._partial.unlink(missing_ok=True)
 

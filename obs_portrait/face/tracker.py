@@ -35,6 +35,8 @@ _CPUS: Final = Path("/sys/devices/system/cpu/possible")
 def _quiet() -> Iterator[None]:
     """Keeps the C++ start-up chatter off the user's terminal: it is written straight to descriptor 2."""
     try:
+        if sys.stderr is None:
+            raise OSError
         saved = os.dup(2)
     except OSError:  # no standard error at all (a windowed program)
         yield

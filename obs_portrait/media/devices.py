@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from obs_portrait.errors import MediaError
 from obs_portrait.media import portaudio
@@ -111,16 +112,26 @@ def list_sound_devices(direction: Literal["input", "output"]) -> list[SoundDevic
     sounddevice = portaudio.load()
     try:
         with portaudio.turn():
-            devices = sounddevice.query_devices()
+            devices, hosts = sounddevice.query_devices(), sounddevice.query_hostapis()
             default = sounddevice.default.device[0 if direction == "input" else 1]
     except Exception as error:  # PortAudio's errors, and what its host API lets through
         raise MediaError(f"The sound devices cannot be listed ({error}); is a sound server running?") from error
     key = f"max_{direction}_channels"
-    return [
-        SoundDevice(i, str(d["name"]), int(d[key]), int(d["default_samplerate"]), i == default)
-        for i, d in enumerate(devices)
-        if d[key] > 0
-    ]
+    there = [(i, d) for i, d in enumerate(devices) if d[key] > 0]
+    host = _own_host(hosts)
+    if own := [(i, d) for i, d in there if d["hostapi"] == host]:
+        there, default = own, hosts[host][f"default_{direction}_device"]
+    return [SoundDevice(i, str(d["name"]), int(d[key]), int(d["default_samplerate"]), i == default) for i, d in there]
+
+
+def _own_host(hosts: Sequence[Mapping[str, Any]]) -> int:
+    """The number of the host API whose devices are listed; -1 for all.
+
+    Windows has up to four ways to one device. The first, MME, cuts names off and takes 90 ms each way; WASAPI is
+    Windows' own.
+    """
+    names = [host["name"] for host in hosts]
+    return names.index(portaudio.WASAPI) if sys.platform == "win32" and portaudio.WASAPI in names else -1
 
 
 def find_sound_device(name: str | None, direction: Literal["input", "output"]) -> SoundDevice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -16,8 +17,10 @@ from obs_portrait.media.types import SAMPLE_RATE
 if TYPE_CHECKING:
     from obs_portrait.media.devices import SoundDevice
 
-__all__ = ["load", "quiet", "rescan", "start", "stop", "stuck", "turn"]
+__all__ = ["WASAPI", "load", "quiet", "rescan", "start", "stop", "stuck", "turn"]
 
+WASAPI: Final = "Windows WASAPI"
+"""Windows' own way to sound devices, as PortAudio calls it. Never run; from the documentation of both."""
 _PATIENCE: Final = 1.0
 """Seconds that a stream may take to end."""
 
@@ -46,6 +49,8 @@ def quiet() -> Iterator[None]:
     PortAudio and ALSA print up to twenty lines for every device that cannot be opened.
     """
     try:
+        if sys.stderr is None:
+            raise OSError
         kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     except OSError:  # a program without a standard error
         yield
@@ -57,6 +62,24 @@ def quiet() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+def _extra(sounddevice: Any, device: SoundDevice) -> dict[str, Any]:
+    """WASAPI takes no rate but the device's unless it is asked to convert."""
+    if sys.platform != "win32":
+        return {}
+    host = sounddevice.query_devices(device.index)["hostapi"]
+    if sounddevice.query_hostapis(host)["name"] != WASAPI:
+        return {}
+    return {"extra_settings": sounddevice.WasapiSettings(auto_convert=True)}
+
+
+def _enter_com() -> None:
+    """WASAPI is reached through COM, which each thread has to enter; twice is no error."""
+    if sys.platform == "win32":
+        import ctypes
+
+        ctypes.windll.ole32.CoInitializeEx(None, 0)
 
 
 def rescan() -> bool:
@@ -97,6 +120,7 @@ def start(
     Raises `MediaError`; the next try then sees devices that have come since.
     """
     sounddevice = load()
+    _enter_com()
     kind = sounddevice.InputStream if direction == "input" else sounddevice.OutputStream
     problem: Exception | None = None
     for rate in dict.fromkeys((SAMPLE_RATE, device.rate)):
@@ -109,6 +133,7 @@ def start(
                     channels=min(2, device.channels),
                     dtype="float32",
                     latency="low",
+                    **_extra(sounddevice, device),
                     **options,
                 )
                 _streams.add(stream)
@@ -133,6 +158,7 @@ def stop(stream: Any) -> None:
     """
 
     def end() -> None:
+        _enter_com()
         with contextlib.suppress(Exception):
             stream.abort(ignore_errors=True)
             stream.close(ignore_errors=True)

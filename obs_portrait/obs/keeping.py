@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from obs_portrait.errors import ObsError
+from obs_portrait.folders import take_place
 from obs_portrait.obs.address import DEFAULT_PORT, Address, Secret
 from obs_portrait.persona.store import config_dir
 
@@ -124,6 +125,6 @@ def _write(file: Path, data: dict[str, str]) -> None:
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
         with os.fdopen(handle, "w", encoding="utf-8") as out:
             json.dump(data, out)
-        part.replace(file)
+        take_place(part, file)
     except OSError as error:
         raise ObsError(f"{file} cannot be written ({error.strerror or error}); the password was not kept.") from None

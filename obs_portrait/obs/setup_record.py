@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from obs_portrait.errors import ObsError
+from obs_portrait.folders import take_place
 from obs_portrait.persona.store import config_dir
 
 __all__ = ["SetupRecord", "record_path"]
@@ -58,7 +59,7 @@ class SetupRecord:
             try:
                 with os.fdopen(handle, "w", encoding="utf-8") as out:
                     json.dump(asdict(self), out, ensure_ascii=False, indent=1)
-                Path(part).replace(path)
+                take_place(Path(part), path)
             except BaseException:
                 with contextlib.suppress(OSError):
                     Path(part).unlink()

@@ -16,7 +16,7 @@ import tomlkit
 
 from obs_portrait import resources
 from obs_portrait.errors import ProfileError
-from obs_portrait.folders import CONFIG_VARIABLE, config_dir
+from obs_portrait.folders import CONFIG_VARIABLE, config_dir, take_place
 from obs_portrait.persona import profile as profiles
 from obs_portrait.persona.names import check_name
 from obs_portrait.persona.profile import PROFILE, Profile
@@ -168,7 +168,7 @@ def edit(profile: Profile, changes: dict[str, dict[str, Any]]) -> Profile:
     temporary = path.with_name(f".{PROFILE}.{os.getpid()}")
     try:
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        take_place(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise ProfileError(f"{path}: cannot be written ({error.strerror or error}).") from error

@@ -22,6 +22,7 @@ def test_sentences_are_printed_in_order_also_where_there_is_no_terminal() -> Non
         line.waiting(["ada"])
         for number in range(30):
             line.notice(Notice("camera", f"Sentence {number}.", problem=number % 2 == 0))
+        line.notice(Notice("show", "Sentence 29.", problem=True))
         line.notice_text("Stopping …")
     assert out.getvalue().splitlines() == [*(f"Sentence {number}." for number in range(30)), "Stopping …"]
     assert line.told("Sentence 29.") and not line.told("Sentence 28.")

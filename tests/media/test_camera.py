@@ -139,6 +139,58 @@ def test_a_camera_without_a_picture_is_refused_at_once(tmp_path: Path) -> None:
     assert dead.released.is_set()
 
 
+class Sleepy:
+    """A device of a driver that gives up early: pictures, and in between reads that give none."""
+
+    def __init__(self, *reads: bool) -> None:
+        self.reads, self.settings, self.released = list(reads), list[int](), threading.Event()
+
+    def read(self) -> tuple[bool, Any]:
+        if not self.reads:
+            return False, None
+        return (True, np.zeros((64, 96, 3), np.uint8)) if self.reads.pop(0) else (False, None)
+
+    def set(self, what: int, value: float) -> bool:
+        self.settings.append(what)
+        return True
+
+    def get(self, what: int) -> float:
+        return 30.0
+
+    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's
+        return True
+
+    def release(self) -> None:
+        self.released.set()
+
+
+def test_where_the_driver_gives_up_early_we_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = Sleepy(False, False, False, True, False, False, True)
+    with pytest.raises(MediaError, match="gives no picture"):
+        FileCamera(lambda: Sleepy(False, True)).open()
+    monkeypatch.setattr(camera, "_GIVES_UP_EARLY", True)
+    source = FileCamera(lambda: device)
+    source.open()
+    assert device.released.wait(10)  # three in a row in the end
+    shown = source.read()
+    assert shown is not None and shown.index == 6
+    with pytest.raises(MediaError, match="unplugged"):
+        source.read()
+    source.close()
+
+
+@pytest.mark.parametrize(("platform", "last"), [("linux", cv2.CAP_PROP_FPS), ("win32", cv2.CAP_PROP_FOURCC)])
+def test_what_directshow_forgets_is_asked_for_last(monkeypatch: pytest.MonkeyPatch, platform: str, last: int) -> None:
+    device = Sleepy(True)
+    monkeypatch.setattr(camera.sys, "platform", platform)
+    with FileCamera(lambda: device):
+        pass
+    assert device.settings[-2:] == [last, cv2.CAP_PROP_BUFFERSIZE]
+    assert set(device.settings[:4]) == {
+        cv2.CAP_PROP_FOURCC, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FPS
+    }  # fmt: skip
+
+
 def test_colours_are_rgb(tmp_path: Path) -> None:
     path = tmp_path / "red.png"
     red = np.zeros((64, 64, 3), np.uint8)

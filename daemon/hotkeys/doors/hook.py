@@ -27,6 +27,8 @@ _PAD: Final = {
     "num0": 82,
 }  # fmt: skip
 """The number pad's codes, the same on Windows and Linux. On Windows other keys share them and differ by a mark."""
+_PAD_CODES: Final = frozenset({*_PAD.values(), 83})
+"""With the point's."""
 _VIRTUAL: Final = {"ctrl": (0x11,), "alt": (0x12,), "shift": (0x10,), "super": (0x5B, 0x5C)}
 _SCAN_TO_VIRTUAL: Final = 3  # MAPVK_VSC_TO_VK_EX
 
@@ -68,6 +70,9 @@ class HookDoor(Door):
                 self._codes[name] = self._find(keyboard, _MODIFIER_NAMES.get(name, name))
         except Exception as error:  # it raises ImportError, OSError, AssertionError, whatever a driver makes of it
             raise DesktopError(f"The keyboard cannot be read ({error}).") from error
+        for key in keys:  # by what is on them the library finds the pad's keys too, whose codes are arrows' as well
+            if key.isdecimal() or key == "period":
+                self._codes[key] = tuple(code for code in self._codes[key] if code not in _PAD_CODES)
         self._missing = [key for key in keys if not self._codes[key]]
         names = {(code, name in _PAD): name for name, codes in self._codes.items() for code in codes}
 

@@ -46,6 +46,7 @@ class MacDoor(Door):
         except ImportError as error:
             return f"pynput cannot be loaded ({error}); type: pip install pynput"
         if not Quartz.CGPreflightListenEventAccess():
+            Quartz.CGRequestListenEventAccess()  # the system asks the user, once, and lists this program
             return f"macOS does not yet let this program hear keys: allow it in {_ALLOW}, then start it again."
         return None
 

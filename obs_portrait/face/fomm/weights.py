@@ -19,6 +19,7 @@ from torch import Tensor
 
 from obs_portrait.errors import CheckpointError
 from obs_portrait.face.fomm.table import PARTS, tensors
+from obs_portrait.folders import take_place
 
 __all__ = ["MAX_BYTES", "State", "convert", "read"]
 
@@ -68,7 +69,7 @@ def convert(src: Path, dst: Path) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(dst)
+        take_place(temporary, dst)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -15,6 +15,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from obs_portrait.errors import MediaError
+from obs_portrait.folders import take_place
 from obs_portrait.media.files import check_output, explain, partial_path
 from obs_portrait.media.sinks.base import AudioSink, VideoSink
 from obs_portrait.media.types import SAMPLE_RATE, PersonaBlock, PersonaFrame
@@ -215,12 +216,12 @@ class FileSink:
         try:
             if self._format in ("mp4", "mov"):
                 remux(self._partial, finished, {"movflags": "faststart"})
-                finished.replace(self.path)
+                take_place(finished, self.path)
                 self._partial.unlink(missing_ok=True)
                 return
         except (FFmpegError, OSError):
             finished.unlink(missing_ok=True)
-        self._partial.replace(self.path)
+        take_place(self._partial, self.path)
 
     def __enter__(self) -> FileSink:
         return self

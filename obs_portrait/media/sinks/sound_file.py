@@ -13,6 +13,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from obs_portrait.errors import MediaError
+from obs_portrait.folders import take_place
 from obs_portrait.media.files import check_output, explain, partial_path
 from obs_portrait.media.sinks.base import AudioSink
 from obs_portrait.media.types import SAMPLE_RATE, PersonaBlock
@@ -86,7 +87,7 @@ class SoundFileSink(AudioSink):
                     container.mux(self._stream.encode(None))
                 container.close()
                 if self._kept:
-                    self._partial.replace(self.path)
+                    take_place(self._partial, self.path)
         finally:
             self._partial.unlink(missing_ok=True)
 

@@ -21,6 +21,9 @@ from obs_portrait.media.types import CameraFrame
 __all__ = ["CameraSource"]
 
 _FIRST_PICTURE: Final = 6.0  # seconds that a camera may take to wake up
+_GIVES_UP_EARLY: Final = sys.platform == "win32"
+"""DirectShow waits a second for a picture at most, and many a camera takes longer to wake up or to change its light."""
+_BAD_READS: Final = 3  # in a row, after which such a camera is gone
 _BACKENDS: Final = {
     "linux": cv2.CAP_V4L2,
     "win32": cv2.CAP_DSHOW,  # numbers cameras as `list_cameras` does; Media Foundation also takes ten seconds to open
@@ -57,10 +60,16 @@ class CameraSource(VideoSource):
                 f"{self.name} cannot be opened; is it plugged in, allowed, and not used by another program?"
             )
         # Compressed pictures: raw ones in HD do not fit through USB 2 at 30 a second.
-        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
-        capture.set(cv2.CAP_PROP_FPS, float(rate))
+        wishes = [
+            (cv2.CAP_PROP_FOURCC, float(cv2.VideoWriter.fourcc(*"MJPG"))),
+            (cv2.CAP_PROP_FRAME_WIDTH, float(width)),
+            (cv2.CAP_PROP_FRAME_HEIGHT, float(height)),
+            (cv2.CAP_PROP_FPS, float(rate)),
+        ]
+        if sys.platform == "win32":  # OpenCV's DirectShow forgets the format with every size and rate that follows it
+            wishes = [wishes[3], wishes[1], wishes[2], wishes[0]]
+        for wish, value in wishes:
+            capture.set(wish, value)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         told = capture.get(cv2.CAP_PROP_FPS)
         self.rate = Fraction(told).limit_denominator(1001) if 1 <= told <= 240 else rate
@@ -122,11 +131,20 @@ class _Fetcher(threading.Thread):
 
     def run(self) -> None:
         try:
+            bad, begin = 0, now_ns()
             for count in itertools.count():
                 good, picture = self._capture.read()
                 now = now_ns()
-                if self._halt.is_set() or not good or picture is None:
+                if self._halt.is_set():
                     break
+                if not good or picture is None:
+                    bad += 1
+                    waits = bad < _BAD_READS if self._newest is not None else now - begin < _FIRST_PICTURE * 1e9
+                    if not (_GIVES_UP_EARLY and waits):
+                        break
+                    self._halt.wait(0.02)
+                    continue
+                bad = 0
                 image = np.ascontiguousarray(np.asarray(picture, np.uint8)[..., ::-1])
                 with self._changed:
                     if self._newest is not None and self._newest[2] > self._wanted:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from obs_portrait.errors import MediaError, ObsError
+from obs_portrait.folders import take_place
 from obs_portrait.obs.clips.moving import claim, move
 from obs_portrait.obs.clips.naming import clip_stem
 from obs_portrait.obs.clips.sidecar import SUFFIX, ClipInfo, read_sidecar, sidecar_path
@@ -93,7 +94,7 @@ class Library:
         part = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             part.write_text(info.as_json(), "utf-8")
-            part.replace(path)
+            take_place(part, path)
         except OSError as error:
             part.unlink(missing_ok=True)
             raise ObsError(

@@ -52,9 +52,14 @@ def _folders_of_each() -> Iterator[set[Path] | None]:
             yield {folder.resolve() for folder in config_dirs(sys.platform, env, home)}
 
 
+_NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows would show a console for a moment
+
+
 def _listed(command: list[str], names: list[str]) -> bool:
     try:
-        done = subprocess.run(command, capture_output=True, timeout=20, check=True)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            command, capture_output=True, timeout=20, check=True, creationflags=_NO_WINDOW
+        )
     except (OSError, subprocess.SubprocessError):
         return True  # rather three clicks by hand than a scene collection that OBS writes over
     listed = {line.split(",")[0].strip().lower() for line in done.stdout.decode("utf-8", "replace").splitlines()}

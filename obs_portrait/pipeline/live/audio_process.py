@@ -147,7 +147,8 @@ class _AudioProcess:
             gc.collect()
             gc.freeze()
             gc.disable()  # the loop makes no cycles; a collection would be heard
-            sys.setswitchinterval(0.0005)
+            # Windows rounds to whole milliseconds, and 0 would be a wait that burns the processor.
+            sys.setswitchinterval(0.001 if sys.platform == "win32" else 0.0005)
             thread.start()
             self._link.send(Ready(source.name, [sink.name for sink in self._outlets.sinks]))
             while not stop and not self._link.stopping.is_set():

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from obs_portrait.clock import now_ns
 from obs_portrait.errors import EngineLostError, PortraitError
 from obs_portrait.pipeline.live.board import Board
+from obs_portrait.pipeline.live.console import on_close
 from obs_portrait.pipeline.live.messages import Failed, Stop, Stopped
 from obs_portrait.pipeline.live.priority import fine_timers
 
@@ -137,6 +138,7 @@ def child_main(parent: int, pipe: Connection, board: Board, body: Body, plan: An
     """
     link = Link(pipe, board)
     fine_timers()
+    on_close(lambda: None)  # the session says when to stop, as for Ctrl-C
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":  # the supervisor's thread blocked it until here
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -165,5 +167,6 @@ def child_main(parent: int, pipe: Connection, board: Board, body: Body, plan: An
         faulthandler.cancel_dump_traceback_later()
         with contextlib.suppress(OSError):
             pipe.close()
-    sys.stderr.flush()
+    if sys.stderr is not None:  # there is none where no console is
+        sys.stderr.flush()
     os._exit(code)  # no atexit of libraries that may hang over a lost device; files are finished by now

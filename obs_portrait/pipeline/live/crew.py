@@ -122,6 +122,7 @@ class Crew:
         self._looked_ns = 0
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_in, self._wake_out = multiprocessing.Pipe(duplex=False)
+        self._waking = threading.Lock()
         self.thread = threading.Thread(target=self._run, name="obs-portrait supervisor", daemon=True)
 
     # ---- for the session, from any thread ------------------------------------------------------------------------
@@ -134,7 +135,7 @@ class Crew:
     def order(self, order: Callable[[], None]) -> None:
         """Has something done by the crew's thread, soon."""
         self._orders.put(order)
-        with contextlib.suppress(OSError):
+        with self._waking, contextlib.suppress(OSError):  # on Windows two at a time are an error
             self._wake_out.send_bytes(b".")
 
     def carried_out(self, number: int, timeout: float) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from obs_portrait.errors import MediaError, PipelineError
+from obs_portrait.folders import take_place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,14 +57,15 @@ class Recorder:
             try:
                 with av.open(str(partial), "w", format=_FORMATS[self.target.suffix.lower()]) as out:
                     _join(out, videos, sounds)
-                partial.replace(self.target)
+                take_place(partial, self.target)
             except (FFmpegError, OSError, ValueError) as error:
                 kept = ", ".join(str(part) for part in videos + sounds)
                 raise MediaError(
                     f"{self.target} could not be assembled ({error}); its parts are kept: {kept}."
                 ) from error
         for part in itertools.chain(*self._parts.values()):
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # what somebody has open stays; the recording itself is there
+                part.unlink(missing_ok=True)
         return self.target if videos else None
 
 

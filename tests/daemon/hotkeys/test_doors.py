@@ -17,7 +17,7 @@ from daemon.hotkeys.doors.mac import MacDoor
 from obs_portrait.errors import DesktopError
 
 Heard = list[tuple[str, bool]]
-CODES = {"ctrl": (29,), "alt": (56,), "shift": (42, 54), "windows": (91,), "1": (2,), "home": (71,), "pause": (69,)}
+CODES = {"ctrl": (29,), "alt": (56,), "shift": (42, 54), "windows": (91,), "1": (2, 79), "home": (71,), "pause": (69,)}
 
 
 def listen(door: Any, *keys: str) -> Heard:
@@ -45,7 +45,7 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[KeyboardEvent], 
 def test_scan_codes_and_the_number_pad_are_told_apart(keyboard: list[Any]) -> None:
     door = HookDoor()
     heard = listen(door, "1", "home", "num7", "f20")
-    for code, pad in ((29, False), (2, False), (71, False), (71, True), (99, False)):
+    for code, pad in ((29, False), (2, False), (71, False), (71, True), (99, False), (79, False)):
         keyboard[0](KeyboardEvent("down", code, name="!", is_keypad=pad))
     keyboard[0](KeyboardEvent("up", 2, name="1"))
     assert heard == [("ctrl", True), ("1", True), ("home", True), ("num7", True), ("1", False)]
