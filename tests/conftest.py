@@ -12,6 +12,11 @@ import tempfile  # noqa: E402 - after the variables above
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+# How long an example takes says something about the machine, which is shared, and nothing about a law.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 # Tests never meet the settings, the daemon or the OBS of whoever runs them.
 _OWN = tempfile.TemporaryDirectory(prefix="obs-portrait-tests-")
