@@ -50,9 +50,18 @@ class _Server(uvicorn.Server):
             await self._end.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Leaves no connection open, also none that was accepted meanwhile: uvicorn looks at them once."""
+        """Leaves no connection open, also none that was accepted meanwhile: uvicorn looks at them once.
+
+        asyncio's server, once closed, drops what it has accepted and not yet made a connection of, and closes it
+        nowhere: the client waits until a garbage collection. So first nothing more is accepted, then what was accepted
+        arrives, then the server closes.
+        """
+        for listening in sockets or []:
+            asyncio.get_running_loop().remove_reader(listening)
+        for _ in range(_TURNS):  # an accepted socket becomes a connection turns later
+            await asyncio.sleep(0)
         await super().shutdown(sockets)
-        for _ in range(_TURNS):  # an accepted socket becomes a connection, and an aborted one is lost, turns later
+        for _ in range(_TURNS):  # an aborted one is lost a turn later
             for connection in list(self.server_state.connections):
                 connection.transport.abort()
             await asyncio.sleep(0)

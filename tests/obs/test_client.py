@@ -253,4 +253,4 @@ def test_high_volume_events_come_only_while_they_are_asked_for(obs_client: ObsCl
     end()
     connection = obs_client._connection
     assert connection is not None
-    until(lambda: connection.subscriptions == (1 << 11) - 1, 5, "they are ordered off")
+    until(lambda: connection.subscriptions == (1 << 11) - 1, 30, "they are ordered off")

@@ -192,7 +192,7 @@ def test_connections_that_ended_are_forgotten(server: ControlServer, client: Con
         # By type, not isinstance: that asks every object of every library for its class, and some warn.
         return sum(issubclass(type(thing), connections.Protocol) for thing in gc.get_objects())
 
-    until(lambda: kept() <= 2, 5, "closed connections leave no protocol behind")
+    until(lambda: kept() <= 2, 30, "closed connections leave no protocol behind")
 
 
 def test_what_is_not_http_harms_nothing(server: ControlServer, client: ControlClient) -> None:
@@ -206,7 +206,8 @@ def test_what_is_not_http_harms_nothing(server: ControlServer, client: ControlCl
             link.settimeout(10)
             with contextlib.suppress(ConnectionError):  # closed while we still sent
                 link.sendall(rubbish)
-                link.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(OSError):  # ENOTCONN: it was reset between the two
+                    link.shutdown(socket.SHUT_WR)
                 while link.recv(65536):
                     pass
     assert client.running()

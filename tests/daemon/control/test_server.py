@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import os
 import signal
@@ -146,6 +148,31 @@ def test_stop_leaves_no_thread_and_no_port(serve: Callable[..., ControlServer]) 
 
 def test_stop_without_start(stage: StageStandIn, folder: Path) -> None:
     ControlServer(stage, path=folder / "control.json").stop()
+
+
+def test_who_comes_while_it_stops_is_sent_away(serve: Callable[..., ControlServer]) -> None:
+    """Accepted in the very turn of the event loop in which the server ends: not a connection yet, and not nothing."""
+    server = serve()
+    inner = server._server
+    assert inner is not None and inner._end is not None
+    end = inner._end
+    late: list[socket.socket] = []
+
+    def knock() -> None:
+        late.extend(socket.create_connection(("127.0.0.1", server.port), 10) for _ in range(5))
+        inner.soon(end.set)  # the turn in which they are accepted
+
+    inner.soon(knock)
+    server._thread.join(10)
+    assert not server.serving
+    gc.disable()  # a collection would close what was forgotten
+    try:
+        for link in late:
+            with link, contextlib.suppress(ConnectionError):
+                assert link.recv(1) == b""
+    finally:
+        gc.enable()
+    assert len(late) == 5
 
 
 def test_stop_does_not_wait_for_a_call_that_hangs(

@@ -259,6 +259,6 @@ def test_the_diary_asks_by_itself() -> None:
     diary = Diary(lambda kind, name, at: asked.set())
     answers = iter(["ada", "ink"])
     diary.watch(lambda: (next(answers, "ink"), None), every=0.001)
-    assert asked.wait(5)
+    assert asked.wait(30)
     diary.close()
     assert diary.now("persona") == "ink"

@@ -45,10 +45,11 @@ def _between(show: Show, begin: int, end: int) -> tuple[set[str], list[np.ndarra
 
 def test_at_rest_devices_are_free_the_card_is_shown_and_no_sound_is_made(show: Show) -> None:
     show.heals()
-    processed, begun = show.video("frames_in"), now_ns()
+    begun = now_ns()
     show.session.cover.set_rest(True)
     show.state("off")
     show.until(lambda: show.video("cards") > 0)
+    processed = show.video("frames_in")
     show.faults.set("camera", 3)  # nobody minds: nobody looks
     show.faults.set("mic", 1)
     show.goes_on("video", "cards", 3)
@@ -59,7 +60,7 @@ def test_at_rest_devices_are_free_the_card_is_shown_and_no_sound_is_made(show: S
     kinds, blocks = _between(show, begun, ended)
     assert kinds == {"card"}
     assert not blocks
-    assert show.video("frames_in") <= processed + 2
+    assert show.video("frames_in") == processed
     show.session.cover.set_rest(False)  # and now somebody does
     show.until(lambda: len(show.session.status().problems) == 2)
     show.state("source lost")
@@ -69,12 +70,13 @@ def test_at_rest_devices_are_free_the_card_is_shown_and_no_sound_is_made(show: S
 def test_a_process_that_is_started_again_at_rest_opens_nothing(show: Show) -> None:
     show.heals()
     show.session.cover.set_rest(True)
-    show.until(lambda: show.video("cards") > 0)
+    show.state("off")  # before it is, a camera that is gone is a problem
     show.faults.set("camera", 3)
     restarts = show.session.status().video.restarts
     os.kill(show.session.pids["video"], signal.SIGKILL)
     show.until(lambda: show.session.status().video.restarts > restarts, 30)
     show.until(lambda: show.video("cards") > 0, 60)
+    show.state("off")
     assert not show.session.status().problems
     show.faults.set("camera", 0)
     show.session.cover.set_rest(False)
@@ -83,16 +85,17 @@ def test_a_process_that_is_started_again_at_rest_opens_nothing(show: Show) -> No
 
 def test_a_face_that_is_off_is_a_still_portrait_and_the_voice_goes_on(show: Show) -> None:
     show.heals()
-    begun, processed = now_ns(), show.video("frames_in")
+    begun = now_ns()
     show.session.cover.set_face(False)
     show.until(lambda: show.session.status().state == "portrait")
+    processed = show.video("frames_in")
     show.goes_on("video", "portraits", 10)
     show.speaks()
     ended = now_ns()
     kinds, blocks = _between(show, begun, ended)
     assert kinds == {"portrait"}
     assert any(block.any() for block in blocks)
-    assert show.video("frames_in") <= processed + 3
+    assert show.video("frames_in") == processed
     assert not show.session.status().face_on
     show.session.cover.set_face(True)
     show.heals()
@@ -210,14 +213,14 @@ def _ends(cover: Cover, orders: list[Callable[[], None]], *between: Callable[[],
     thread = threading.Thread(target=end)
     orders.clear()
     thread.start()
-    until(lambda: len(orders) == 1, 5, "it looks")
+    until(lambda: len(orders) == 1, 30, "it looks")
     orders.pop()()
-    until(lambda: len(orders) == 1, 5, "it wants to end")
+    until(lambda: len(orders) == 1, 30, "it wants to end")
     last = orders.pop()
     for one in between:
         one()
     last()
-    thread.join(5)
+    thread.join(30)
     return raised[0] if raised else None
 
 

@@ -129,7 +129,7 @@ def test_the_speaker_is_exchanged_between_two_blocks_and_counts_for_the_delay() 
     until(lambda: len(told) == 2, 10, "it is open")
     outlets.settle()
     outlets.write(_block(1))
-    assert old.closed.wait(5)
+    assert old.closed.wait(30)
     assert (microphone.heard, old.heard, new.heard, outlets.adds_ns) == ([0, 1], [0], [1], 9)
     outlets.hear(Ear("third", missing=True))
     until(lambda: len(told) == 3, 10, "it is missing")
@@ -153,7 +153,7 @@ def test_the_speaker_that_was_chosen_last_is_heard_though_another_one_opens_late
     until(lambda: len(told) == 2, 10, "the first one is open")
     outlets.settle()
     assert outlets.sinks[1:] == [quick]
-    assert door.ears[0].closed.wait(5)
+    assert door.ears[0].closed.wait(30)
 
 
 @pytest.fixture

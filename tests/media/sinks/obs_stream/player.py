@@ -89,7 +89,7 @@ class Player:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self._thread.join(5)
+        self._thread.join(30)
 
     def __enter__(self) -> Self:
         return self

@@ -79,7 +79,7 @@ class Talker(threading.Thread):
 
     def __exit__(self, *_: object) -> None:
         self._halt.set()
-        self.join(5)
+        self.join(30)
 
 
 # ---- what a player gets ----------------------------------------------------------------------------------------------
