@@ -155,4 +155,9 @@ async def _no_such_thing(request: Request, error: Exception) -> Response:
 
 def _allowed(request: Request) -> list[str]:
     """Methods that can be used at the request's path."""
-    return [row.method for row in OPERATIONS if compile_path(row.path)[0].fullmatch(request.url.path)]
+    return [
+        method.upper()
+        for path, methods in schema()["paths"].items()
+        if compile_path(path)[0].fullmatch(request.url.path)
+        for method in methods
+    ]

@@ -80,6 +80,43 @@ def _operation(row: Operation, shapes: dict[str, Any]) -> dict[str, Any]:
     return described
 
 
+def _session_paths(shapes: dict[str, Any]) -> dict[str, Any]:
+    """Where pages sign in and out (`site`): not in the table, because cookies are set there and no stage is asked."""
+    text = {"type": "string"}
+    shapes["Code"] = _object(code=text, seconds={"type": "number", "description": "For so long it can be used."})
+    shapes["Entered"] = _object(
+        key={**text, "description": "Sent as the header X-Page-Key, together with the cookie that comes with this."},
+        first={"type": "boolean", "description": "Nobody was signed in before."},
+    )
+    shapes["Left"] = _object(ok={"type": "boolean"})
+    code = _object(code={**text, "pattern": "^[A-Za-z0-9 -]{1,64}$"})
+
+    def told(name: str, summary: str, answer: str, refusals: tuple[int, ...]) -> dict[str, Any]:
+        content = {"application/json": {"schema": {"$ref": _REF.format(model=answer)}}}
+        return {
+            "operationId": name,
+            "summary": summary,
+            "responses": {
+                "200": {"description": "As asked.", "content": content},
+                **{str(status): _refusal(ERRORS[status]) for status in (400, *refusals, 429)},
+            },
+        }
+
+    enter = told("enter-session", "Exchange a one-time code for a page's cookie and key.", "Entered", (403, 422))
+    body = {"required": True, "content": {"application/json": {"schema": code}}}
+    return {
+        "/v1/session/code": {"post": told("new-session-code", "A one-time code for a page.", "Code", (401, 403))},
+        "/v1/session": {
+            "post": {**enter, "security": [], "requestBody": body},
+            "delete": told("leave-session", "Sign this page out; with the token, all pages.", "Left", (401, 403)),
+        },
+    }
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
 @cache
 def schema() -> dict[str, Any]:
     """The whole document; do not change it."""
@@ -93,6 +130,7 @@ def schema() -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for row in OPERATIONS:
         paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, shapes)
+    paths |= _session_paths(shapes)
     return {
         "openapi": "3.1.0",
         "info": {

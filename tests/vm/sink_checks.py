@@ -37,6 +37,8 @@ class Writer(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.sent = 0
+        self.times: list[float] = []
+        """When each picture was handed over, in s."""
         self.fault = ""
         self.ready = threading.Event()
         self._halt = threading.Event()
@@ -48,6 +50,7 @@ class Writer(threading.Thread):
                 sink.open(WIDTH, HEIGHT, RATE)
                 while not self._halt.wait(float(1 / RATE)):
                     sink.write(sealed.frame(self.sent))
+                    self.times.append(time.monotonic())
                     self.sent += 1
                     self.ready.set()
         except Exception as error:
@@ -129,10 +132,13 @@ def ffmpeg_at_its_pace() -> dict[str, Any]:
             timeout=60,
             check=False,
         )
+        writer_format = kernel_format()
         images = np.frombuffer(raw.read_bytes(), np.uint8).reshape(-1, HEIGHT, WIDTH, 3)
         return {
             "numbers": [number_of(image) for image in images],
             "errors": [errors_of(image) for image in images],
+            "sent": list(writer.times),
+            "format": writer_format,
             "stamps": [float(stamp) for stamp in re.findall(r"pts_time:([\d.]+)", told.stderr)],
             "said": told.stderr[-500:] if told.returncode else "",
             "fault": writer.fault,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.vm.conftest import Outcome
-from tests.vm.pictures import HEIGHT, WIDTH
+from tests.vm.pictures import HEIGHT, RATE, WIDTH
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -69,11 +69,20 @@ def test_ffmpeg_records_what_the_sink_sends(guest: Outcome) -> None:
     assert_same_pictures(seen["errors"])
 
 
-def test_the_drivers_stamps_run_on_at_a_plausible_rate(guest: Outcome) -> None:
-    stamps, numbers = guest["ffmpeg_at_its_pace"]["stamps"], guest["ffmpeg_at_its_pace"]["numbers"]
+def test_pictures_arrive_at_the_rate_at_which_they_were_sent(guest: Outcome) -> None:
+    """The emulated machine does not keep the 15 fps that were asked for; a reader has to see the pace it does keep."""
+    seen = guest["ffmpeg_at_its_pace"]
+    stamps, sent = seen["stamps"], [seen["sent"][number] for number in seen["numbers"]]
     assert_runs_on(stamps)
-    rate = (numbers[-1] - numbers[0]) / (stamps[-1] - stamps[0])
-    assert 0.5 < rate < 60, "the emulated machine is slow, but neither stops nor runs ahead of its clock"
+    received, given = stamps[-1] - stamps[0], sent[-1] - sent[0]
+    assert received == pytest.approx(given, rel=0.1)
+    # No picture waits in a queue that grows: each is as late as the first, within a fraction of the recording.
+    lateness = [stamp - moment - (stamps[0] - sent[0]) for stamp, moment in zip(stamps, sent, strict=True)]
+    assert max(map(abs, lateness)) < 0.1 * given
+
+
+def test_the_driver_tells_readers_the_rate_that_was_asked_for(guest: Outcome) -> None:
+    assert guest["ffmpeg_at_its_pace"]["format"].endswith(f"@{RATE}")
 
 
 def test_readers_come_and_go_and_the_sink_goes_on(guest: Outcome) -> None:

@@ -44,6 +44,7 @@ class VirtualCameraSink(VideoSink):
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise MediaError(self._refusal(error)) from error
+        loopback.tell_rate(self._camera.device, rate)
         self.name = f"virtual camera {self._camera.device}"
         self._size = (height, width)
 

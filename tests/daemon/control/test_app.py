@@ -105,6 +105,7 @@ def test_what_is_not_there_is_said(knock: Knock) -> None:
     assert "DELETE" in wrong.body["error"]
     assert knock("DELETE", "/v1/bindings").headers["allow"] == "GET, PUT"
     assert knock("POST", "/v1/openapi.json").headers["allow"] == "GET"
+    assert knock("GET", "/v1/session").headers["allow"] == "POST, DELETE"
 
 
 def test_a_hanging_stage_costs_a_503_and_nothing_else(serve: Any, stage: StageStandIn, folder: Any) -> None:

@@ -100,3 +100,22 @@ def test_whatever_it_does_not_allow_is_refused_and_harms_nothing(
     assert target.statuses <= {200, 404, 422}
     assert not any(target.taken)  # an empty body means the usual, where nothing is required
     assert len(stage.asked) <= len(target.taken)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "mode", "statuses"),
+    [
+        ("POST", "/v1/session/code", "POSITIVE", {200}),
+        ("POST", "/v1/session", "POSITIVE", {403, 422}),  # nobody guesses a code
+        ("POST", "/v1/session", "NEGATIVE", {403, 422}),
+        ("DELETE", "/v1/session", "POSITIVE", {200}),
+    ],
+)
+def test_signing_in_and_out_is_as_the_schema_says(
+    target: Target, method: str, path: str, mode: str, statuses: set[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        target.ask(method, path, schemathesis.GenerationMode[mode], _KEPT)
+    assert not caplog.records
+    assert target.statuses
+    assert target.statuses <= statuses

@@ -56,4 +56,5 @@ def test_without_the_driver_nothing_is_held_and_rearming_does_nothing(
     assert loopback.loopbacks() == []
     assert not loopback.held(str(file))
     loopback.rearm(str(file), ours=True)
+    loopback.tell_rate(str(file), Fraction(25))
     assert file.read_bytes() == b"kept"
