@@ -23,6 +23,7 @@ CHECKS: Final[tuple[Callable[[], dict[str, Any]], ...]] = (
     sink_checks.ffmpeg_at_its_pace,
     sink_checks.readers_come_and_go,
     sink_checks.busy,
+    sink_checks.killed_under_a_reader,
     sink_checks.wrong_sizes,
     sink_checks.back_after_all_that,
     camera_checks.loopback_writer_leaves_and_returns,

@@ -34,8 +34,9 @@ with pyvirtualcam.Camera(160, 120, 10, device=sys.argv[1]) as camera:
 class Writer(threading.Thread):
     """Sends numbered pictures through our sink at RATE until it is stopped."""
 
-    def __init__(self) -> None:
+    def __init__(self, had_died: bool = False) -> None:
         super().__init__(daemon=True)
+        self._had_died = had_died
         self.sent = 0
         self.times: list[float] = []
         """When each picture was handed over, in s."""
@@ -47,6 +48,7 @@ class Writer(threading.Thread):
         try:
             sealed = Sealed()
             with VirtualCameraSink(DEVICE) as sink:
+                sink.had_died = self._had_died
                 sink.open(WIDTH, HEIGHT, RATE)
                 while not self._halt.wait(float(1 / RATE)):
                     sink.write(sealed.frame(self.sent))
@@ -170,6 +172,40 @@ def busy() -> dict[str, Any]:
         other.kill()
         other.wait(20)
     return seen | {"killed": sentence()}
+
+
+def killed_under_a_reader() -> dict[str, Any]:
+    """The video process is killed while a program reads; the next one takes the device over, the reader reads on."""
+    program = "from tests.vm.sink_checks import Writer\nwriter = Writer()\nwriter.start()\nwriter.join()"
+    first = subprocess.Popen([sys.executable, "-c", program])
+    try:
+        deadline = time.monotonic() + 60
+        while "320x240" not in kernel_format() and first.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        capture = cv2.VideoCapture(9, cv2.CAP_V4L2)
+        before = _read(capture, 5)
+    finally:
+        first.kill()
+        first.wait(20)
+    stranger = sentence()  # who did not write until now may not take it while somebody reads
+    with Writer(had_died=True) as writer:
+        after = _read(capture, 12)
+        sent = writer.sent
+    capture.release()
+    return {"before": before, "stranger": stranger, "after": after, "sent": sent, "fault": writer.fault}
+
+
+def _read(capture: cv2.VideoCapture, count: int) -> dict[str, Any]:
+    """`count` pictures at most; stops at the first that does not come."""
+    numbers, errors = [], []
+    for _ in range(count):
+        good, image = capture.read()
+        if not good:
+            break
+        rgb = np.ascontiguousarray(np.asarray(image, np.uint8)[..., ::-1])
+        numbers.append(number_of(rgb))
+        errors.append(errors_of(rgb))
+    return {"numbers": numbers, "errors": errors}
 
 
 def wrong_sizes() -> dict[str, Any]:

@@ -106,6 +106,17 @@ def test_a_device_whose_writer_was_killed_is_brought_back(guest: Outcome) -> Non
     assert guest["busy"]["killed"] == ""
 
 
+def test_a_reader_outlives_the_process_that_wrote(guest: Outcome) -> None:
+    seen = guest["killed_under_a_reader"]
+    assert not seen["fault"]
+    assert len(seen["before"]["numbers"]) == 5
+    assert "another program" in seen["stranger"], "only who wrote until now may be sure that the other one just reads"
+    assert len(seen["after"]["numbers"]) == 12
+    assert seen["after"]["numbers"][-1] < seen["sent"]
+    assert_runs_on(seen["after"]["numbers"][2:])  # the first may be what the driver kept from before
+    assert_same_pictures(seen["before"]["errors"] + seen["after"]["errors"])
+
+
 @pytest.mark.parametrize("size", ["321x240", "320x241", "16384x9216"])
 def test_a_size_that_cannot_be_carried_is_refused(guest: Outcome, size: str) -> None:
     said = guest["wrong_sizes"][size]
