@@ -5,11 +5,17 @@ import { kept, link } from "./state.js";
 
 const PATIENCE_MS = 8000;
 
-/** The daemon refused, or did not answer (status 0). The message is a sentence to show. */
+/**
+ * The daemon refused, or did not answer (status 0). The message is a sentence to show.
+ *
+ * unreached: nobody listens at this address; a daemon that is slow is not meant. signIn: it asks for a new sign-in.
+ */
 export class Refusal extends Error {
-  constructor(status, sentence) {
+  constructor(status, sentence, { unreached = false, signIn = false } = {}) {
     super(sentence);
     this.status = status;
+    this.unreached = unreached;
+    this.signIn = signIn;
   }
 
   /** Whether this daemon has no such operation: the part that needs it hides itself. */
@@ -31,22 +37,22 @@ async function send(method, path, { body, patience = PATIENCE_MS } = {}) {
       cache: "no-store",
       redirect: "error",
     });
-  } catch {
-    throw new Refusal(0, t("error.silent"));
+  } catch (error) {
+    throw new Refusal(0, t("error.silent"), { unreached: error instanceof TypeError }); // else its time is over
   }
   if (answer.status === 401) link.value = "out";
-  if (!answer.ok) throw new Refusal(answer.status, await sentenceOf(answer));
+  if (!answer.ok) throw await refusalOf(answer);
   return answer;
 }
 
-async function sentenceOf(answer) {
+async function refusalOf(answer) {
   try {
-    const said = await answer.json();
-    if (typeof said.error === "string") return said.error;
+    const { error, sign_in: signIn } = await answer.json();
+    if (typeof error === "string") return new Refusal(answer.status, error, { signIn: signIn === true });
   } catch {
     // Not ours, or cut off.
   }
-  return t("error.status", { status: answer.status });
+  return new Refusal(answer.status, t("error.status", { status: answer.status }));
 }
 
 /** One request, and its JSON answer. Raises `Refusal`. */

@@ -5,6 +5,9 @@ import { kept } from "./state.js";
 /** Languages that the page speaks, and what each calls itself. */
 export const LANGUAGES = { en: "English", zh: "中文" };
 
+const FIRST_WAIT_MS = 300;
+const LONGEST_WAIT_MS = 3000;
+
 let strings = {};
 let sayings = [];
 let language = "en";
@@ -13,16 +16,27 @@ let language = "en";
 export async function loadLanguage() {
   const wanted = [kept.get("language"), ...navigator.languages].map((tag) => (tag ?? "").toLowerCase().split("-")[0]);
   language = wanted.find((tag) => Object.hasOwn(LANGUAGES, tag)) ?? "en";
-  const answer = await fetch(`/page/strings/${language}.json`);
-  strings = await answer.json();
+  strings = await table(`/page/strings/${language}.json`);
   sayings = language === "en" ? [] : await learned(`/page/said/${language}.json`);
   document.documentElement.lang = language;
 }
 
+/** A file of strings. Without it there is nothing to show, so it is asked for until it comes. */
+async function table(path) {
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
+    try {
+      const answer = await fetch(path);
+      if (answer.ok) return await answer.json();
+    } catch {
+      // The daemon is starting, or gone for a moment.
+    }
+    await new Promise((done) => setTimeout(done, wait));
+  }
+}
+
 /** The daemon's sentences, each with {places} for names and figures, and what they are in the reader's language. */
 async function learned(path) {
-  const table = await (await fetch(path)).json();
-  return Object.entries(table).map(([english, own]) => {
+  return Object.entries(await table(path)).map(([english, own]) => {
     const places = english
       .replace(/[.*+?^$()|[\]\\]/g, "\\$&")
       .replace(/\{(\w+)\}/g, "(?<$1>.+?)")

@@ -10,12 +10,18 @@ const LONGEST_WAIT_MS = 3000;
 let socket = null;
 let wait = FIRST_WAIT_MS;
 let lastHeard = 0;
+let heard = false; // by the socket of now
 let timer = null;
+
+/** Whether nothing that is pressed can be answered. One that is silent may hear us yet. */
+export const unanswered = (now) => now === "gone" || now === "starting";
 
 /** Connects, and keeps doing so until the page is closed or the session ends. */
 export function connect() {
   clearTimeout(timer);
   socket?.close();
+  heard = false;
+  if (link.value === "starting") lastHeard = performance.now();
   const made = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/events`);
   socket = made;
   made.addEventListener("open", () => made.send(JSON.stringify({ key: kept.get("key") ?? "" })));
@@ -28,6 +34,7 @@ export function connect() {
 function hear(text) {
   if (link.value === "out") return; // the last words of a session that has ended
   lastHeard = performance.now();
+  heard = true;
   wait = FIRST_WAIT_MS;
   const { event, data } = JSON.parse(text);
   if (event === "status") {
@@ -48,13 +55,17 @@ async function ended(code) {
   try {
     // A refused handshake looks like a daemon that is gone: a request tells them apart.
     await call("GET", "/v1", undefined, 3000);
+    if (!heard && link.value !== "out") link.value = "silent"; // it is there, but its events do not come
   } catch (refusal) {
     if (refusal.status === 401) {
       link.value = "out";
       return;
     }
-    link.value = "gone";
+    // That nothing goes out is said only of what cannot be reached: whoever refuses, or is slow, may well be on air.
+    if (link.value !== "out") link.value = refusal.unreached ? "gone" : "silent";
   }
+  if (link.value === "out" || socket !== null) return;
+  clearTimeout(timer);
   timer = setTimeout(connect, wait * (0.8 + 0.4 * Math.random()));
   wait = Math.min(wait * 1.6, LONGEST_WAIT_MS);
 }
@@ -67,15 +78,17 @@ link.watch((now) => {
   old?.close();
 });
 
-// A stopped daemon keeps its sockets open and says nothing.
+const seen = () => document.visibilityState === "visible";
+
+// A stopped daemon keeps its sockets open and says nothing; one that hung before we came does not even open them.
 setInterval(() => {
-  if (link.value === "up" && performance.now() - lastHeard > SILENT_MS && document.visibilityState === "visible") {
-    link.value = "silent";
-  }
+  const waiting = link.value === "up" || link.value === "starting";
+  if (waiting && seen() && performance.now() - lastHeard > SILENT_MS) link.value = "silent";
 }, 1000);
 
 document.addEventListener("visibilitychange", () => {
   // Timers of hidden pages sleep: look at once when somebody looks.
-  if (document.visibilityState === "visible") lastHeard = Math.max(lastHeard, performance.now() - SILENT_MS + 1500);
-  if (document.visibilityState === "visible" && link.value === "gone" && socket === null) connect();
+  if (!seen()) return;
+  lastHeard = Math.max(lastHeard, performance.now() - SILENT_MS + 1500);
+  if ((link.value === "gone" || link.value === "silent") && socket === null) connect();
 });
