@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import random
+import threading
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -64,6 +65,9 @@ class PageStage(StageStandIn):
         self.settings_path = Path("/home/me/.config/obs-portrait/settings.toml")
         self.settings_problem: str | None = None
         self.absent: set[str] = set()
+        self.calibrating = threading.Event()
+        self.calibrating.set()
+        self.uncalibrated: PortraitError | None = None
         self.more_personas: list[Persona] = []
         self.rooms: PageRooms = PageRooms(self)  # type: ignore[assignment]
 
@@ -107,6 +111,13 @@ class PageStage(StageStandIn):
             {"scene": scene, "persona": name, "where": "bindings.toml"} for scene, name in self.rules.items()
         ]
         return [*rows, {"scene": "Interview*", "persona": "marble", "where": "bindings.toml"}]
+
+    def calibrate(self) -> None:
+        """Takes as long as `calibrating` is cleared; `uncalibrated`: why it fails."""
+        self._note("calibrate")
+        self.calibrating.wait()
+        if self.uncalibrated is not None:
+            raise self.uncalibrated
 
     def search_reference(self) -> None:
         self._note("search")
@@ -315,4 +326,5 @@ class Double:
 
     def __exit__(self, *_: object) -> None:
         self.stage.go.set()
+        self.stage.calibrating.set()
         self.server.stop()

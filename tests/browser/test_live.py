@@ -230,7 +230,7 @@ def test_a_daemon_that_goes_is_told_and_found_again(chromium: Browser, tmp_path:
         if how == "killed":
             _end(daemon)
             expect(page.get_by_role("alert").filter(has_text="is not running")).to_be_visible()
-            assert page.locator("main[inert]").count() == 1
+            assert page.locator(".view[inert]").count() == 1
             daemon, _ = _start(folder, int(link.split(":")[2].split("/")[0]))
         else:
             os.kill(daemon.pid, signal.SIGSTOP)

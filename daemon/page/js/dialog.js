@@ -2,11 +2,19 @@
 
 import { button, h, unique } from "./dom.js";
 import { t } from "./i18n.js";
+import { panicButton } from "./parts/panic.js";
+import { link } from "./state.js";
+import { toasts } from "./toast.js";
 
-/** Opens a dialog. Gives {element, close}; it is gone from the page when closed. */
+/**
+ * Opens a dialog. Gives {element, close}; it is gone from the page when closed, and with the session.
+ *
+ * All else is out of reach meanwhile: it has a panic button of its own, and messages appear in it.
+ */
 export function openDialog(title, content, { look = "", closed = () => {} } = {}) {
   const id = unique("dialog");
   const heading = h("h2", { id, tabindex: "-1" }, title);
+  const panic = panicButton({ small: true });
   const element = h(
     "dialog",
     { class: `dialog ${look}`, "aria-labelledby": id },
@@ -14,11 +22,14 @@ export function openDialog(title, content, { look = "", closed = () => {} } = {}
       "header",
       { class: "dialog-head" },
       heading,
+      panic.element,
       button({ label: t("dialog.close"), name: "close", look: "quiet", on: () => element.close() }),
     ),
     h("div", { class: "dialog-body" }, content),
   );
+  const ends = [panic.leave];
   element.addEventListener("close", () => {
+    ends.forEach((end) => end());
     element.remove();
     closed();
   });
@@ -27,7 +38,13 @@ export function openDialog(title, content, { look = "", closed = () => {} } = {}
   });
   document.body.append(element);
   element.showModal();
+  ends.push(toasts.moveInto(element));
   heading.focus();
+  ends.push(
+    link.watch((now) => {
+      if (now === "out") element.close(); // it would cover the door
+    }),
+  );
   return { element, close: () => element.close() };
 }
 

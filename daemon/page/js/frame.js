@@ -2,6 +2,7 @@
 
 import { h, icon, say, set, show } from "./dom.js";
 import { t } from "./i18n.js";
+import { unanswered } from "./link.js";
 import { clipsView } from "./parts/clips.js";
 import { liveView } from "./parts/live.js";
 import { metersView } from "./parts/meters.js";
@@ -83,8 +84,7 @@ export function frame() {
   open(wanted());
 
   link.watch((now, before) => {
-    // What cannot be answered cannot be pressed. (One that is silent may hear a panic yet.)
-    set(main, "inert", now === "gone" || now === "starting");
+    set(view, "inert", unanswered(now)); // the stage looks after itself: its panic button stays alive
     if (now === "up" && before === "gone" && !EDITED.has(wanted())) open(wanted());
   });
   return [skip, bar(nav), linkBanner(), main, toasts()];
@@ -138,6 +138,7 @@ function linkBanner() {
     if (now === "gone" || now === "silent") {
       say(title, t(`link.${now}`));
       say(text, t(`link.${now}_what`));
+      if (toasts.covered()) toasts.tell(t(`link.${now}`), "bad");
     }
     if (now === "up" && (was === "gone" || was === "silent")) toasts.tell(t("link.back"), "good");
     if (now === "up" || now === "gone" || now === "silent") was = now;

@@ -1,4 +1,6 @@
 // Short messages that go by themselves; screen readers hear them, and they never take the focus.
+//
+// What stands behind an open dialog is neither seen nor spoken: while one is open, the region lives in it.
 
 import { button, h, icon } from "./dom.js";
 import { t } from "./i18n.js";
@@ -7,10 +9,26 @@ const STAY_MS = 6000;
 const MOST = 4;
 const region = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
 
+const homes = []; // of the region: the page, then the dialogs that are open, the last one on top
+
 /** The region in which they appear. */
 export function toasts() {
   return region;
 }
+
+/** The region lives in a dialog from now on. Returns what gives it back. */
+toasts.moveInto = (dialog) => {
+  if (homes.length === 0) homes.push(region.parentElement ?? document.body);
+  homes.push(dialog);
+  dialog.append(region);
+  return () => {
+    homes.splice(homes.lastIndexOf(dialog), 1);
+    homes.at(-1).append(region);
+  };
+};
+
+/** Whether the page is behind a dialog now, and its banners with it. */
+toasts.covered = () => homes.length > 1;
 
 /** Shows a sentence. tone: "good", "bad" or "". foreign: it is the daemon's, in English. */
 toasts.tell = (sentence, tone = "", foreign = false) => {

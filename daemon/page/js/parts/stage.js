@@ -3,7 +3,8 @@
 import { picture, post } from "../api.js";
 import { button, h, icon, say, set, show } from "../dom.js";
 import { t } from "../i18n.js";
-import { status } from "../state.js";
+import { unanswered } from "../link.js";
+import { link, status } from "../state.js";
 import { calm, whileSeen } from "../ticker.js";
 import { attempt, toasts } from "../toast.js";
 import { panicButton } from "./panic.js";
@@ -28,15 +29,18 @@ export function stagePart() {
     show(means, means.textContent !== "");
   });
   const title = h("h2", { class: "hidden-text", id: "stage-title" }, t("stage.title"));
+  const seen = preview();
+  const rest = [switches(), quick()];
+  // What cannot be answered cannot be pressed, but for panic: it is tried whatever we believe.
+  link.watch((now) => [seen, ...rest].forEach((part) => set(part, "inert", unanswered(now))));
   return h(
     "section",
     { class: "stage", "aria-labelledby": "stage-title" },
     title,
-    preview(),
+    seen,
     h("div", { class: "stage-words" }, name, words, means),
-    panicButton(),
-    switches(),
-    quick(),
+    panicButton().element,
+    rest,
   );
 }
 
