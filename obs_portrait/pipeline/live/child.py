@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from obs_portrait.clock import now_ns
 from obs_portrait.errors import EngineLostError, PortraitError
+from obs_portrait.no_dump import leave_no_dump
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.console import on_close
 from obs_portrait.pipeline.live.messages import Failed, Stop, Stopped
@@ -136,6 +137,7 @@ def child_main(parent: int, pipe: Connection, board: Board, body: Body, plan: An
 
     Ctrl-C goes to the whole terminal group; the session decides what it means, so the children ignore it.
     """
+    leave_no_dump()  # before anything is opened: a native library that crashes has the real face and voice in memory
     link = Link(pipe, board)
     fine_timers()
     on_close(lambda: None)  # the session says when to stop, as for Ctrl-C
