@@ -1,19 +1,20 @@
 // Requests to the daemon. The cookie goes along by itself; the page key is sent as a header (daemon/control/sessions.py).
 
-import { t } from "./i18n.js";
+import { currentLanguage, t } from "./i18n.js";
 import { kept, link } from "./state.js";
 
 const PATIENCE_MS = 8000;
 
 /**
- * The daemon refused, or did not answer (status 0). The message is a sentence to show.
+ * The daemon refused, or did not answer (status 0). The message is a sentence to show; `lang` is its language.
  *
  * unreached: nobody listens at this address; a daemon that is slow is not meant. signIn: it asks for a new sign-in.
  */
 export class Refusal extends Error {
-  constructor(status, sentence, { unreached = false, signIn = false } = {}) {
+  constructor(status, sentence, { lang = currentLanguage(), unreached = false, signIn = false } = {}) {
     super(sentence);
     this.status = status;
+    this.lang = lang;
     this.unreached = unreached;
     this.signIn = signIn;
   }
@@ -48,7 +49,7 @@ async function send(method, path, { body, patience = PATIENCE_MS } = {}) {
 async function refusalOf(answer) {
   try {
     const { error, sign_in: signIn } = await answer.json();
-    if (typeof error === "string") return new Refusal(answer.status, error, { signIn: signIn === true });
+    if (typeof error === "string") return new Refusal(answer.status, error, { lang: "en", signIn: signIn === true });
   } catch {
     // Not ours, or cut off.
   }

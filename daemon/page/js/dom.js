@@ -1,6 +1,7 @@
 // Elements are made here and nowhere else. Text is always a text node: what a persona, a scene or the daemon is called
 // can never become markup (and Trusted Types would refuse it).
 
+import { told } from "./i18n.js";
 import { PATHS } from "./icons.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -51,6 +52,31 @@ export function set(element, name, value) {
 /** Replaces the text of an element, if it differs: screen readers hear a live region only when it changes. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+/**
+ * Puts a text of the daemon's into an element, the only way in which one gets there: in the reader's language as far as
+ * we know its sentences, and every part of it marked with its language. `lang`: that of what is not known; "" is "nobody
+ * knows", as for what the owner of a profile wrote.
+ */
+export function foreign(element, text, lang = "en") {
+  const parts = told(text, lang);
+  const whole = parts.map((part) => part.text).join("");
+  if (parts.length === 1) {
+    say(element, whole);
+    element.lang = parts[0].lang;
+  } else if (element.textContent !== whole || element.childElementCount !== parts.length) {
+    element.removeAttribute("lang");
+    element.replaceChildren(...parts.map((part) => h("span", { lang: part.lang }, part.text)));
+  }
+  return element;
+}
+
+/** Puts a text of our own where a foreign one may have been. */
+export function own(element, text) {
+  element.removeAttribute("lang");
+  say(element, text);
+  return element;
 }
 
 /** Shows or hides. */

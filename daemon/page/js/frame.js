@@ -1,6 +1,6 @@
 // The frame: bar, banners, the stage that is always there, and the view that the address names.
 
-import { h, icon, say, set, show } from "./dom.js";
+import { foreign, h, icon, say, set, show } from "./dom.js";
 import { t } from "./i18n.js";
 import { unanswered } from "./link.js";
 import { clipsView } from "./parts/clips.js";
@@ -143,11 +143,11 @@ function linkBanner() {
     if (now === "up" && (was === "gone" || was === "silent")) toasts.tell(t("link.back"), "good");
     if (now === "up" || now === "gone" || now === "silent") was = now;
   });
-  const problem = h("p", { lang: "en" });
+  const problem = h("p", {});
   const troubled = h("div", { class: "banner warn", role: "alert", hidden: true }, icon("alert"), problem);
   trouble.watch((sentence) => {
     show(troubled, sentence !== null);
-    say(problem, sentence ?? "");
+    foreign(problem, sentence ?? "");
   });
   return [banner, troubled];
 }

@@ -7,9 +7,11 @@ export const LANGUAGES = { en: "English", zh: "中文" };
 
 const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 3000;
+const MOST_LEARNT = 2000;
 
 let strings = {};
 let sayings = [];
+const learnt = new Map();
 let language = "en";
 
 /** Loads the language that was chosen, else the first of the browser's that we speak, else English. */
@@ -38,20 +40,63 @@ async function table(path) {
 async function learned(path) {
   return Object.entries(await table(path)).map(([english, own]) => {
     const places = english
+      .replace(/\.$/, "")
       .replace(/[.*+?^$()|[\]\\]/g, "\\$&")
       .replace(/\{(\w+)\}/g, "(?<$1>.+?)")
-      .replace(/(\\\.)?$/, "\\.?");
-    return { pattern: new RegExp(`^${places}$`, "s"), own };
+      .replace(/^[a-z]/i, (letter) => `[${letter.toUpperCase()}${letter.toLowerCase()}]`);
+    return { pattern: new RegExp(`^${places}\\.?$`, "s"), own: own.replace(/。$/, "") };
   });
 }
 
-/** What the daemon said, which is English, in the reader's language as far as we know the sentence. */
-export function said(text) {
-  for (const { pattern, own } of sayings) {
-    const found = pattern.exec(text);
-    if (found) return own.replace(/\{(\w+)\}/g, (_, place) => said(found.groups[place]));
+/** A sentence of the daemon's in the reader's language, null if nobody has taught us. */
+function known(text) {
+  if (!learnt.has(text)) {
+    if (learnt.size > MOST_LEARNT) learnt.clear();
+    learnt.set(text, null); // a place that is all of its sentence must not look for itself
+    for (const { pattern, own } of sayings) {
+      const found = pattern.exec(text);
+      if (found === null) continue;
+      const end = text.endsWith(".") && !/[。！？…：]$/.test(own) ? "。" : "";
+      const filled = own.replace(/\{(\w+)\}/g, (_, place) => said(found.groups[place]));
+      learnt.set(text, filled + (filled.endsWith("。") ? "" : end));
+      break;
+    }
   }
-  return text;
+  return learnt.get(text);
+}
+
+/** Where the daemon's texts fall into parts, the coarsest first: [what is between, what we put there]. */
+const SEAMS = [
+  [/\n/, "\n", "\n"],
+  [/; /, "; ", "；"],
+  [/(?<=[.!?]['"”’)]?) (?=[\p{Lu}'"`“])/u, " ", ""],
+];
+
+/**
+ * What the daemon said, which is English, in the reader's language as far as we know its sentences: [{text, lang}], which
+ * put together are the whole. `otherwise`: the language of what is not known.
+ */
+export function told(text, otherwise = "en", depth = 0) {
+  if (sayings.length === 0 || otherwise === language) return [{ text, lang: otherwise }];
+  const own = known(text);
+  if (own !== null) return [{ text: own, lang: language }];
+  if (depth === SEAMS.length) return [{ text, lang: otherwise }];
+  const [seam, theirs, ours] = SEAMS[depth];
+  const parts = text.split(seam).map((part) => told(part, otherwise, depth + 1));
+  return parts.reduce((before, part) => {
+    const last = before.at(-1);
+    const both = last.lang === language && part[0].lang === language;
+    const glued = { text: last.text + (both ? ours : theirs), lang: last.lang };
+    if (!both && last.lang !== part[0].lang) return [...before.slice(0, -1), glued, ...part];
+    return [...before.slice(0, -1), { text: glued.text + part[0].text, lang: last.lang }, ...part.slice(1)];
+  });
+}
+
+/** The same as one text, for where a language cannot be marked. */
+export function said(text) {
+  return told(text)
+    .map((part) => part.text)
+    .join("");
 }
 
 export function currentLanguage() {

@@ -2,7 +2,7 @@
 //
 // What stands behind an open dialog is neither seen nor spoken: while one is open, the region lives in it.
 
-import { button, h, icon } from "./dom.js";
+import { button, foreign, h, icon, own } from "./dom.js";
 import { t } from "./i18n.js";
 
 const STAY_MS = 6000;
@@ -30,13 +30,14 @@ toasts.moveInto = (dialog) => {
 /** Whether the page is behind a dialog now, and its banners with it. */
 toasts.covered = () => homes.length > 1;
 
-/** Shows a sentence. tone: "good", "bad" or "". foreign: it is the daemon's, in English. */
-toasts.tell = (sentence, tone = "", foreign = false) => {
+/** Shows a sentence. tone: "good", "bad" or "". lang: of one that is the daemon's; else it is our own. */
+toasts.tell = (sentence, tone = "", lang = null) => {
+  const words = h("p", {});
   const toast = h(
     "div",
     { class: "toast", "data-tone": tone },
     icon(tone === "bad" ? "alert" : tone === "good" ? "check" : "info"),
-    h("p", { lang: foreign ? "en" : null }, sentence),
+    lang === null ? own(words, sentence) : foreign(words, sentence, lang),
     button({ label: t("toast.close"), name: "close", look: "quiet small", on: () => toast.remove() }),
   );
   region.append(toast);
@@ -55,7 +56,7 @@ export async function attempt(work, pressed = null) {
   try {
     return await work();
   } catch (refusal) {
-    toasts.tell(refusal.message, "bad", true);
+    toasts.tell(refusal.message, "bad", refusal.lang ?? "en");
     return undefined;
   } finally {
     pressed?.removeAttribute("aria-busy");

@@ -2,7 +2,7 @@
 
 import { get, picture, post, remove } from "../api.js";
 import { confirmed } from "../dialog.js";
-import { button, card, h, icon, say, show } from "../dom.js";
+import { button, card, foreign, h, icon, own, say, show } from "../dom.js";
 import { bytes, duration, moment, t } from "../i18n.js";
 import { status } from "../state.js";
 import { attempt, toasts } from "../toast.js";
@@ -19,7 +19,7 @@ export function clipsView() {
   const act = (action, control, sentence) =>
     attempt(async () => {
       const made = await post("/v1/clip", { action }, LONG_MS);
-      toasts.tell(made.message ?? t(sentence), "good", Boolean(made.message));
+      toasts.tell(made.message ?? t(sentence), "good", made.message ? "en" : null);
       await look();
     }, control);
   const save = button({
@@ -53,7 +53,8 @@ export function clipsView() {
       show(unavailable, true);
       show(none, false);
       list.replaceChildren();
-      say(unavailable, refusal.absent ? t("clips.unavailable") : refusal.message);
+      if (refusal.absent) own(unavailable, t("clips.unavailable"));
+      else foreign(unavailable, refusal.message, refusal.lang);
     }
   }
 

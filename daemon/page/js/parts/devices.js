@@ -1,7 +1,7 @@
 // Camera, microphone and where the voice goes: what there is now, and choosing live.
 
 import { get, post } from "../api.js";
-import { button, card, field, h, icon, say, set, show } from "../dom.js";
+import { button, card, field, foreign, h, icon, own, set, show } from "../dom.js";
 import { t } from "../i18n.js";
 import { whileSeen } from "../ticker.js";
 import { attempt, toasts } from "../toast.js";
@@ -36,7 +36,8 @@ export function deviceFields(kinds = Object.keys(KINDS), { outputs = true } = {}
       told = await get("/v1/devices", LONG_MS);
     } catch (refusal) {
       show(unavailable, true);
-      say(unavailable, refusal.absent ? t("devices.unavailable") : refusal.message);
+      if (refusal.absent) own(unavailable, t("devices.unavailable"));
+      else foreign(unavailable, refusal.message, refusal.lang);
       return;
     }
     show(unavailable, false);

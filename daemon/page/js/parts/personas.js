@@ -1,7 +1,7 @@
 // Who one can become: cards with pictures and keys.
 
 import { picture, post } from "../api.js";
-import { card, h, icon, set } from "../dom.js";
+import { card, foreign, h, icon, set } from "../dom.js";
 import { t } from "../i18n.js";
 import { personas } from "../state.js";
 import { attempt } from "../toast.js";
@@ -60,7 +60,7 @@ function personaCard(name) {
     { class: "persona-face" },
     h("span", { class: "monogram", "aria-hidden": "true" }, monogram(name)),
   );
-  const description = h("span", { class: "persona-what", lang: "en" });
+  const description = h("span", { class: "persona-what" });
   const marks = h("span", { class: "persona-marks" });
   const control = h(
     "button",
@@ -84,8 +84,9 @@ function personaCard(name) {
       const now = JSON.stringify(one);
       if (now === shown) return;
       shown = now;
-      description.textContent = one.problem ?? one.description;
-      set(control, "title", one.problem ?? one.description);
+      // A description is in whatever language the owner of the profile writes.
+      foreign(description, one.problem ?? one.description, one.problem ? "en" : "");
+      set(control, "title", description.textContent);
       set(control, "data-problem", one.problem ? "yes" : null);
       marks.replaceChildren(
         ...[

@@ -1,8 +1,8 @@
 // What is wrong, the gravest first, each with what to do.
 
 import { get } from "../api.js";
-import { card, h, icon, set, show } from "../dom.js";
-import { currentLanguage, said, t } from "../i18n.js";
+import { card, foreign, h, icon, set, show } from "../dom.js";
+import { t } from "../i18n.js";
 import { status } from "../state.js";
 import { whileSeen } from "../ticker.js";
 
@@ -59,12 +59,11 @@ export function problemsPart() {
   };
 }
 
-/** One row. The daemon speaks English: what is not known in the reader's language stays so, and is marked as such. */
+/** One row. */
 function problem([text, fix]) {
   return h("li", { class: "problem" }, icon("alert"), h("div", {}, line(text), fix ? line(fix, "fix") : null));
 }
 
 function line(text, role) {
-  const own = said(text);
-  return h("p", { class: role, lang: own === text ? "en" : currentLanguage() }, own);
+  return foreign(h("p", { class: role }), text);
 }

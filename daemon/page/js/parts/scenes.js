@@ -1,7 +1,7 @@
 // Scenes of OBS, and who one becomes in each.
 
 import { get, put } from "../api.js";
-import { button, card, h, icon, say, set, show } from "../dom.js";
+import { button, card, foreign, h, icon, own, show } from "../dom.js";
 import { t } from "../i18n.js";
 import { bindings, personas, status } from "../state.js";
 import { attempt, toasts } from "../toast.js";
@@ -101,11 +101,9 @@ export function scenesView() {
     personas.watch(draw),
     status.watch((now) => {
       const obs = now?.obs ?? {};
-      say(
-        state,
-        obs.connected ? t("scenes.connected", { version: obs.version ?? "" }) : (obs.problem ?? t("scenes.away")),
-      );
-      set(state, "lang", !obs.connected && obs.problem ? "en" : null);
+      if (obs.connected) own(state, t("scenes.connected", { version: obs.version ?? "" }));
+      else if (obs.problem) foreign(state, obs.problem);
+      else own(state, t("scenes.away"));
       draw();
     }),
   ];

@@ -2,7 +2,7 @@
 
 import { get, put, signOut } from "../api.js";
 import { confirmed } from "../dialog.js";
-import { button, card, field, h, icon, say, set, show } from "../dom.js";
+import { button, card, field, foreign, h, icon, own, show } from "../dom.js";
 import { currentLanguage, LANGUAGES, t } from "../i18n.js";
 import { kept } from "../state.js";
 import { attempt, toasts } from "../toast.js";
@@ -27,7 +27,7 @@ function filePart() {
   const save = button({ text: t("settings.save"), name: "check", look: "primary", type: "submit" });
   const undo = button({ text: t("settings.undo"), on: () => load() });
   const bar = h("div", { class: "row end sticky-bar", hidden: true }, undo, save);
-  const problem = h("p", { class: "note bad", role: "alert", hidden: true, lang: "en" });
+  const problem = h("p", { class: "note bad", role: "alert", hidden: true });
   let form = null;
 
   const dirty = () => show(bar, form !== null && Object.keys(form.changes()).length > 0);
@@ -39,13 +39,14 @@ function filePart() {
       holder.replaceChildren(form.element);
       place.replaceChildren(t("settings.file"), " ", h("code", {}, told.path));
       show(broken, Boolean(told.problem));
-      broken.replaceChildren(t("settings.problem"), " ", h("span", { lang: "en" }, told.problem ?? ""));
+      broken.replaceChildren(t("settings.problem"), " ", foreign(h("span", {}), told.problem ?? ""));
       show(unavailable, false);
     } catch (refusal) {
       form = null;
       holder.replaceChildren();
       show(unavailable, true);
-      say(unavailable, refusal.absent ? t("settings.unavailable") : refusal.message);
+      if (refusal.absent) own(unavailable, t("settings.unavailable"));
+      else foreign(unavailable, refusal.message, refusal.lang);
     }
     dirty();
   };
@@ -56,7 +57,7 @@ function filePart() {
       try {
         await put("/v1/settings", { settings: form.changes() });
       } catch (refusal) {
-        say(problem, refusal.message);
+        foreign(problem, refusal.message, refusal.lang);
         show(problem, true);
         problem.scrollIntoView({ block: "nearest" });
         return;

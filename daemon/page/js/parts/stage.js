@@ -153,7 +153,7 @@ function quick() {
     on: () =>
       attempt(async () => {
         const made = await post("/v1/clip", { action: "save" }, 32000);
-        toasts.tell(made.message ?? t("clips.saved"), "good", Boolean(made.message));
+        toasts.tell(made.message ?? t("clips.saved"), "good", made.message ? "en" : null);
       }, clip),
   });
   const reference = h(

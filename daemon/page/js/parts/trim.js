@@ -97,7 +97,7 @@ export function openTrimmer(clip, changed) {
           { start_s: round(start), end_s: round(end) },
           LONG_MS,
         );
-        toasts.tell(made.message ?? t("trim.saved"), "good", Boolean(made.message));
+        toasts.tell(made.message ?? t("trim.saved"), "good", made.message ? "en" : null);
         close();
         changed();
       }, save),

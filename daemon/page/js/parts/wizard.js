@@ -2,7 +2,7 @@
 
 import { call } from "../api.js";
 import { openDialog } from "../dialog.js";
-import { button, h, icon, say, set, show } from "../dom.js";
+import { button, foreign, h, icon, own, say, set, show } from "../dom.js";
 import { t } from "../i18n.js";
 import { kept, status } from "../state.js";
 import { cameraPreview } from "./camera.js";
@@ -129,12 +129,10 @@ function obs() {
   const line = h("p", { class: "note" });
   const leave = status.watch((now) => {
     const link = now?.obs ?? {};
-    say(
-      line,
-      link.connected ? t("wizard.obs_there", { version: link.version ?? "" }) : (link.problem ?? t("wizard.obs_away")),
-    );
+    if (link.connected) own(line, t("wizard.obs_there", { version: link.version ?? "" }));
+    else if (link.problem) foreign(line, link.problem);
+    else own(line, t("wizard.obs_away"));
     set(line, "class", `note ${link.connected ? "good" : "warn"}`);
-    set(line, "lang", !link.connected && link.problem ? "en" : null);
   });
   const steps = h(
     "ol",
