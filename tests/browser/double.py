@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw, ImageOps
 from daemon.control.rooms import Clip, Consent, Device, DeviceKind, Devices, Look, Newcomer, Points, Trimmed
 from daemon.control.server import ControlServer
 from daemon.control.stage import Binding, Persona, Status
-from daemon.settings import Settings
+from daemon.settings import Settings, SettingsFile
 from obs_portrait.errors import ControlError, PortraitError
 from tests.daemon.control.stand_in import StageStandIn
 
@@ -49,7 +49,8 @@ def jpeg(picture: Image.Image) -> bytes:
 class PageStage(StageStandIn):
     """A stage on which everything is there. `phase` in s moves what it tells; None: the clock does.
 
-    `absent`: entries that the status leaves out, as an older daemon would. `looks`: how often the status was asked for.
+    `file`: the settings, those of a `Double` in its folder. `absent`: entries that the status leaves out, as an older
+    daemon would. `looks`: how often the status was asked for.
     """
 
     def __init__(self, *names: str) -> None:
@@ -61,7 +62,7 @@ class PageStage(StageStandIn):
         self.phase: float | None = None
         self.begun = time.monotonic()
         self.looks = 0
-        self.kept: dict[str, Any] = {}
+        self.file: SettingsFile | None = None
         self.settings_path = Path("/home/me/.config/obs-portrait/settings.toml")
         self.settings_problem: str | None = None
         self.absent: set[str] = set()
@@ -156,7 +157,7 @@ class PageStage(StageStandIn):
         return {"step_s": 1.0, "series": series}
 
     def settings(self) -> Any:
-        made = Settings.model_validate(self.kept) if self.kept else Settings()
+        made = self.file.now if self.file is not None else Settings()
         return {
             "settings": made.model_dump(mode="json"), "schema": Settings.model_json_schema(),
             "path": str(self.settings_path), "problem": self.settings_problem,
@@ -164,8 +165,8 @@ class PageStage(StageStandIn):
 
     def change_settings(self, changes: dict[str, Any]) -> None:
         self._note("settings", changes)
-        for section, entries in changes.items():
-            self.kept.setdefault(section, {}).update(entries or {})
+        if self.file is not None:
+            self.file.change(changes)
 
 
 class PageRooms:
@@ -297,6 +298,7 @@ class Double:
 
     def __init__(self, folder: Path, stage: PageStage | None = None, port: int = 0) -> None:
         self.stage = stage if stage is not None else PageStage()
+        self.stage.file = SettingsFile(folder / "settings.toml")  # the real one: what it merges, it merges here too
         self.server = ControlServer(self.stage, path=folder / "control.json", port=port)
 
     @property

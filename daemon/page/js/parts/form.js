@@ -264,7 +264,15 @@ const EDITORS = {
           .map((made) => [...made.querySelectorAll("input")].map((input) => input.value.trim()))
           .filter(([name, text]) => name !== "" && text !== ""),
       );
-    return { control, labelled: true, element: control, change: (before) => differs(read(), before ?? {}) };
+    // What is sent is laid over what is there: null takes an entry away.
+    const change = (before) => {
+      const now = read();
+      const gone = Object.keys(before ?? {}).filter((name) => !Object.hasOwn(now, name));
+      const other = Object.entries(now).filter(([name, text]) => !same(text, before?.[name] ?? null));
+      const changes = [...other, ...gone.map((name) => [name, null])];
+      return changes.length > 0 ? Object.fromEntries(changes) : undefined;
+    };
+    return { control, labelled: true, element: control, change };
   },
 
   unknown({ value }) {
