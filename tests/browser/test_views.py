@@ -77,7 +77,7 @@ def test_clips_are_saved_watched_and_trimmed(visit: Callable[..., Visit], double
     for _ in range(10):
         there.page.keyboard.press("ArrowRight")
     dialog.get_by_role("slider", name="End", exact=True).fill("6")
-    expect(dialog.get_by_role("status")).to_contain_text("1.0 s to 6.0 s: 5.0 s are kept")
+    expect(dialog.locator(".trim-summary")).to_contain_text("1.0 s to 6.0 s: 5.0 s are kept")
     video.evaluate("video => { video.currentTime = 2.5; }")
     dialog.get_by_role("button", name="Start here").click()
     dialog.get_by_role("button", name="Save as a new clip").click()

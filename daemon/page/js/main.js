@@ -45,6 +45,14 @@ async function begin() {
     if (code !== null && link.value === "out") door.enter(code);
   });
 
+  // A file that is dropped beside the place for it would be opened instead of the page.
+  for (const event of ["dragover", "drop"])
+    document.addEventListener(event, (over) => {
+      if (over.defaultPrevented || !over.dataTransfer?.types.includes("Files")) return;
+      over.preventDefault();
+      over.dataTransfer.dropEffect = "none";
+    });
+
   // A dock keeps its address with the old code in it: the session counts, the code is for who has none.
   const code = takeCode();
   if (kept.get("key") !== null) {
@@ -60,7 +68,7 @@ async function begin() {
     enter(await signIn(code));
   } catch (refusal) {
     link.value = "out";
-    door.tell(refusal.message);
+    door.tell(refusal.message, refusal.lang);
   }
 }
 

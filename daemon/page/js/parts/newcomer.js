@@ -1,7 +1,7 @@
 // A new persona from a picture: dropped or chosen, looked at, corrected by hand, agreed to.
 
-import { post } from "../api.js";
-import { button, card, field, h, icon, say, set, show } from "../dom.js";
+import { post, Refusal } from "../api.js";
+import { button, card, field, foreign, h, icon, own, say, set, show } from "../dom.js";
 import { t } from "../i18n.js";
 import { attempt, toasts } from "../toast.js";
 import { landmarkEditor } from "./landmarks.js";
@@ -14,15 +14,23 @@ const LONG_MS = 60000;
 const NAME = "[\\p{L}\\p{N}\\p{M}_\\-]([\\p{L}\\p{N}\\p{M} ._\\-]*[\\p{L}\\p{N}\\p{M}_\\-])?"; // obs_portrait/persona/names.py
 
 export function newcomerView() {
-  let picture = null; // {base64, url}
-  let editor = null;
-  let found = false;
+  let shown = null; // {base64, url, editor, found}: always all of one picture, the one that is seen
+  let asked = 0; // pictures so far: answers about any but the last one come too late
 
   const problem = h("p", { class: "note bad", role: "alert", hidden: true });
-  const fail = (sentence, foreign = false) => {
-    say(problem, sentence);
-    set(problem, "lang", foreign ? "en" : null);
-    show(problem, sentence !== "");
+  const clear = () => {
+    own(problem, "");
+    show(problem, false);
+  };
+  const fail = (sentence, lang = null) => {
+    if (lang === null) own(problem, sentence);
+    else foreign(problem, sentence, lang);
+    show(problem, true);
+  };
+  const refuse = (error) => {
+    if (error.absent) fail(t("newcomer.unavailable"));
+    else if (error instanceof Refusal) fail(error.message, error.lang);
+    else fail(t("newcomer.unreadable"));
   };
   const chooser = h("input", {
     type: "file",
@@ -49,38 +57,55 @@ export function newcomerView() {
     take(dropped.dataTransfer.files[0]);
   });
 
+  /** Shows another picture instead, or none. */
+  function commit(next) {
+    if (shown !== null) URL.revokeObjectURL(shown.url);
+    shown = next;
+    show(holder, shown !== null);
+    show(details, shown !== null);
+  }
+
   async function take(file) {
     if (file === undefined) return;
-    fail("");
-    if (!KINDS.includes(file.type)) return fail(t("newcomer.wrong_kind"));
-    if (file.size > LARGEST_BYTES) return fail(t("newcomer.too_large"));
-    const base64 = await encoded(file);
-    if (picture !== null) URL.revokeObjectURL(picture.url);
-    picture = { base64, url: URL.createObjectURL(file) };
+    clear();
+    if (!KINDS.includes(file.type)) fail(t("newcomer.wrong_kind"));
+    else if (file.size > LARGEST_BYTES) fail(t("newcomer.too_large"));
+    else await look(file);
+    chooser.value = ""; // so that the same one can be chosen again
+  }
+
+  async function look(file) {
+    asked += 1;
+    const number = asked;
+    const url = URL.createObjectURL(file);
+    let next = null;
     set(drop, "data-busy", "yes");
+    set(make, "disabled", true);
     try {
+      const base64 = await encoded(file);
       const looked = await post("/v1/landmarks", { picture: base64 }, LONG_MS);
-      found = looked.found;
-      editor = await landmarkEditor(picture.url, looked.points, looked.names ?? []);
-      holder.replaceChildren(
-        h(
-          "p",
-          { class: `note ${found ? "good" : "warn"}`, role: "status" },
-          t(found ? "newcomer.found" : "newcomer.not_found"),
-        ),
-        editor.element,
-      );
-      show(holder, true);
-      show(details, true);
-      if (name.value === "") name.value = suggested(file.name);
-      say(drop.querySelector(".drop-title"), t("newcomer.another"));
-    } catch (refusal) {
-      fail(refusal.absent ? t("newcomer.unavailable") : refusal.message, !refusal.absent);
-    } finally {
-      set(drop, "data-busy", null);
-      chooser.value = "";
+      const editor = await landmarkEditor(url, looked.points, looked.names ?? []);
+      next = { base64, url, editor, found: looked.found };
+    } catch (error) {
+      if (number === asked) refuse(error);
     }
-    return undefined;
+    if (number !== asked || next === null) URL.revokeObjectURL(url);
+    if (number !== asked) return;
+    set(drop, "data-busy", null);
+    set(make, "disabled", false);
+    commit(next);
+    if (next === null) return;
+    holder.replaceChildren(
+      h(
+        "p",
+        { class: `note ${next.found ? "good" : "warn"}`, role: "status" },
+        t(next.found ? "newcomer.found" : "newcomer.not_found"),
+      ),
+      next.editor.element,
+    );
+    agreed.checked = false; // it was said of another picture
+    if (name.value === "") name.value = suggested(file.name);
+    say(drop.querySelector(".drop-title"), t("newcomer.another"));
   }
 
   const holder = h("div", { class: "landmark-holder", hidden: true });
@@ -105,11 +130,12 @@ export function newcomerView() {
   const make = button({ text: t("newcomer.make"), name: "newcomer", look: "primary", type: "submit" });
   const submit = (event) => {
     event.preventDefault();
-    fail("");
+    clear();
+    const { base64, editor, found } = shown;
     attempt(async () => {
       const body = {
         name: name.value,
-        picture: picture.base64,
+        picture: base64,
         consent: { kind: kind.value, subject: subject.value, statement: statement.value },
       };
       if (editor.moved() || !found) body.landmarks = editor.points();
@@ -118,8 +144,8 @@ export function newcomerView() {
         forgetPicture(made.persona);
         toasts.tell(t("newcomer.made", { name: made.persona }), "good");
         location.hash = "#/live";
-      } catch (refusal) {
-        fail(refusal.absent ? t("newcomer.unavailable") : refusal.message, !refusal.absent);
+      } catch (error) {
+        refuse(error);
       }
     }, make);
   };
@@ -156,7 +182,8 @@ export function newcomerView() {
   return {
     element,
     leave() {
-      if (picture !== null) URL.revokeObjectURL(picture.url);
+      asked += 1;
+      commit(null);
     },
   };
 }
