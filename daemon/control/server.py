@@ -8,14 +8,16 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
 
 from daemon.control.app import ControlApp
-from daemon.control.connections import Protocol, WebSocket
+from daemon.control.connections import Doorstep, Protocol, WebSocket
 from daemon.control.instance import InstanceLock
+from daemon.control.peer import Peers
 from daemon.control.sessions import Sessions
 from daemon.control.stage import Stage
 from daemon.control.token import control_file, new_token, publish, running, withdraw
@@ -35,8 +37,9 @@ _START_S: Final = 15.0
 class _Server(uvicorn.Server):
     """Sleeps until it shall end; uvicorn's own wakes ten times a second to look."""
 
-    def __init__(self, config: uvicorn.Config, started: threading.Event) -> None:
+    def __init__(self, config: uvicorn.Config, doorstep: Doorstep, started: threading.Event) -> None:
         super().__init__(config)
+        self._doorstep = doorstep
         self._told = started
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
@@ -60,6 +63,7 @@ class _Server(uvicorn.Server):
             asyncio.get_running_loop().remove_reader(listening)
         for _ in range(_TURNS):  # an accepted socket becomes a connection turns later
             await asyncio.sleep(0)
+        self._doorstep.close()
         await super().shutdown(sockets)
         for _ in range(_TURNS):  # an aborted one is lost a turn later
             for connection in list(self.server_state.connections):
@@ -108,6 +112,7 @@ class ControlServer:
         self._up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="control api", daemon=True)
         self._socket: socket.socket | None = None
+        self._peers: Peers | None = None
         self.port = 0
         """The port that is served, once it is."""
         self.moved: str | None = None
@@ -143,7 +148,9 @@ class ControlServer:
                 )
             self._sessions = Sessions(self._path.with_name(PAGES_FILE))
             self._app = ControlApp(self._stage, self._token, self.port, sessions=self._sessions, timeout=self._timeout)
-            self._server = _Server(_config(self._app), self._up)
+            self._peers = Peers(self._socket)
+            doorstep = Doorstep(self._peers)
+            self._server = _Server(_config(self._app, doorstep), doorstep, self._up)
             self._thread.start()
             if not self._up.wait(_START_S):
                 raise ControlError(f"The control API did not start within {_START_S:.0f} s.")
@@ -184,6 +191,8 @@ class ControlServer:
             self._thread.join(timeout)
         if self._socket is not None:
             self._socket.close()
+        if self._peers is not None and not self._thread.is_alive():
+            self._peers.close()
         if self._app is not None:
             self._app.close()
         self._lock.release()
@@ -203,9 +212,9 @@ class ControlServer:
         self.stop()
 
 
-def _config(app: ControlApp) -> uvicorn.Config:
+def _config(app: ControlApp, doorstep: Doorstep) -> uvicorn.Config:
     options: dict[str, Any] = {
-        "http": Protocol,
+        "http": partial(Protocol, doorstep),
         "ws": WebSocket,
         "loop": "asyncio",
         "lifespan": "off",
@@ -229,10 +238,15 @@ def _config(app: ControlApp) -> uvicorn.Config:
 
 
 def _listen(port: int) -> socket.socket:
-    """A socket on 127.0.0.1. Raises `ControlError`."""
+    """A socket that listens on 127.0.0.1: one that is bound only may still lose its port. Raises `ControlError`."""
+    door = None
     try:
-        return bound(port)
+        door = bound(port)
+        door.listen()
+        return door
     except OSError as error:
+        if door is not None:
+            door.close()
         raise ControlError(
             f"The control API cannot use port {port} ({error.strerror}); give it another one, or 0 for any."
         ) from error
