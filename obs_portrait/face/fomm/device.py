@@ -57,8 +57,7 @@ def explained(device: torch.device) -> Iterator[None]:
 
 def choose_device(wanted: str | torch.device = "auto") -> tuple[torch.device, str]:
     """The device and one sentence that says why. Raises `FaceError` if one was named that is not there."""
-    if not isinstance(wanted, str):
-        return wanted, "asked for"
+    wanted = str(wanted).strip().lower()
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if wanted == "auto":
         if cuda:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from obs_portrait.errors import FaceError
 from obs_portrait.face.fomm.detector import KEYPOINTS, KeypointDetector
-from obs_portrait.face.fomm.device import choose_device, choose_dtype, making, using
+from obs_portrait.face.fomm.device import choose_device, choose_dtype, explained, making, using
 from obs_portrait.face.fomm.generator import Generator
 from obs_portrait.face.fomm.geometry import Keypoints
 from obs_portrait.face.fomm.weights import State, read
@@ -120,8 +120,10 @@ def load(path: str | Path, device: str | torch.device = "auto", dtype: str | tor
 
     device: "auto", "cpu", "cuda", "cuda:1", "mps"; dtype: "float32", "bfloat16", "float16" or "auto" (what is fast on
     the device). Raises `CheckpointError` with one sentence if the file is not exactly what it should be (`weights`),
-    and `FaceError` if the device is not there.
+    and `FaceError` if the device is not there or has no room.
     """
     chosen = choose_device(device)[0]
     kind = choose_dtype(dtype, chosen)
-    return Model(read(Path(path)), chosen, kind)
+    state = read(Path(path))
+    with explained(chosen):
+        return Model(state, chosen, kind)

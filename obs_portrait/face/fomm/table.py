@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-__all__ = ["GENERATOR", "IGNORED", "KP_DETECTOR", "PARTS", "tensors"]
+__all__ = ["GENERATOR", "KP_DETECTOR", "PARTS", "tensors"]
 
 Kind = Literal["block", "residual", "conv", "blur"]
 """block: a convolution `conv` and the batch norm `norm` after it. residual: batch norms and convolutions 1 and 2.
@@ -60,10 +60,8 @@ GENERATOR: Final[tuple[Row, ...]] = (
 )
 
 PARTS: Final[dict[str, tuple[Row, ...]]] = {"generator": GENERATOR, "kp_detector": KP_DETECTOR}
-"""The parts of a checkpoint, by their names at its top."""
-
-IGNORED: Final = ("discriminator", "optimizer_generator", "optimizer_discriminator", "optimizer_kp_detector", "epoch")
-"""What else the authors' full files hold at the top: needed for training alone. Only `PARTS` are looked at."""
+"""The parts of a checkpoint, by their names at its top. Whatever else stands there is left alone: the authors' full
+files also hold the discriminator, three optimizers and the epoch, which training alone needs."""
 
 
 def tensors(part: str) -> dict[str, tuple[int, ...]]:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from obs_portrait.errors import CheckpointError
+from obs_portrait.face.fomm.pickles import foreign_names
 from obs_portrait.face.fomm.table import PARTS, tensors
 from obs_portrait.folders import take_place
 
@@ -30,6 +31,8 @@ MAX_BYTES: Final = 1_000_000_000
 """No more is read. The largest known file, the authors' with all that training needs, has 729 million bytes."""
 _ZIP: Final = b"PK\x03\x04"
 _STREAM: Final = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # PyTorch's magic number as a pickle of protocol 2
+_PICKLES: Final = 5
+"""Of the older stream: magic number, version, system, the objects, the storages' names."""
 _COUNTER: Final = "num_batches_tracked"
 
 
@@ -44,6 +47,7 @@ def read(path: Path) -> State:
         _check_zip(path)
         return _read_torch(path, mapped=True)
     if head.startswith(_STREAM):
+        _check_stream(path)
         return _read_torch(path, mapped=False)
     if head[8:9] == b"{":
         return _read_safetensors(path)
@@ -101,12 +105,41 @@ def _check_zip(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             records = archive.infolist()
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+            if any(record.compress_type != zipfile.ZIP_STORED for record in records):
+                raise CheckpointError(
+                    f"{path}: its records are compressed, which PyTorch never does; it was not loaded."
+                )
+            if sum(record.file_size for record in records) > MAX_BYTES:
+                raise CheckpointError(
+                    f"{path}: it claims to hold more than {MAX_BYTES / 1e6:,.0f} MB; it was not loaded."
+                )
+            for record in records:
+                if record.filename.rpartition("/")[2] == "data.pkl":
+                    with archive.open(record) as file:
+                        _refuse(path, foreign_names(file, 1))
+    except CheckpointError:
+        raise
+    except Exception as error:  # zipfile and pickletools raise many kinds
         raise _damaged(path) from error
-    if any(record.compress_type != zipfile.ZIP_STORED for record in records):
-        raise CheckpointError(f"{path}: its records are compressed, which PyTorch never does; it was not loaded.")
-    if sum(record.file_size for record in records) > MAX_BYTES:
-        raise CheckpointError(f"{path}: it claims to hold more than {MAX_BYTES / 1e6:,.0f} MB; it was not loaded.")
+
+
+def _check_stream(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            _refuse(path, foreign_names(file, _PICKLES))
+    except CheckpointError:
+        raise
+    except Exception as error:
+        raise _damaged(path) from error
+
+
+def _refuse(path: Path, names: Iterator[str]) -> None:
+    """The first name is enough."""
+    for name in names:
+        raise CheckpointError(
+            f"{path}: the file asks for {_quoted(name)} while it is loaded, which no weights need; it was refused and "
+            "nothing was run."
+        )
 
 
 def _read_torch(path: Path, mapped: bool) -> State:
@@ -116,11 +149,6 @@ def _read_torch(path: Path, mapped: bool) -> State:
             warnings.simplefilter("ignore")  # of PyTorch about its own older classes
             found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # damaged files raise many kinds
-        if "weights_only" in str(error) or "Unsupported" in str(error):
-            raise CheckpointError(
-                f"{path}: the file asks Python to run something while it is loaded, which no checkpoint needs; it was "
-                "refused and nothing was run."
-            ) from error
         raise _damaged(path) from error
     if not isinstance(found, Mapping) or not all(isinstance(found.get(part), Mapping) for part in PARTS):
         raise _stranger(path, found)

@@ -6,6 +6,7 @@ import builtins
 import gc
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,17 @@ def test_a_gpu_that_works_is_taken_under_one_name(one_gpu: Callable[[str | None]
     one_gpu(None)
     assert choose_device("auto") == (GPU, "PyTorch sees Test GPU")
     assert choose_device("cuda")[0] == choose_device("cuda:0")[0] == GPU
+    assert choose_device("CUDA")[0] == choose_device(torch.device("cuda"))[0] == GPU
     with pytest.raises(FaceError, match="'cuda:1' is not there"):
         choose_device("cuda:1")
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps"])
+def test_a_device_object_that_is_not_there_is_one_sentence_too(kind: str, converted: Path) -> None:
+    if getattr(torch, kind).is_available():
+        pytest.skip(f"this machine has {kind}")
+    with pytest.raises(FaceError, match=f"'{kind}' is not there"):
+        fomm.load(converted, torch.device(kind))
 
 
 def test_one_that_is_too_old_for_this_pytorch_is_not(one_gpu: Callable[[str | None], None]) -> None:

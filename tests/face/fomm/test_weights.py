@@ -154,6 +154,32 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path: Path, zipped: bool, place:
     assert trace.exists()
 
 
+_MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + pickle.dumps({"little_endian": True}, 2)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("name", ["builtins\nbytearray", "__builtin__\nbytearray", "builtins\nbytes"])
+def test_a_small_file_takes_no_memory(tmp_path: Path, zipped: bool, name: str) -> None:
+    """`weights_only` calls some names of Python with whatever size the file asks for."""
+    path = tmp_path / "swells.pth.tar"
+    bomb = b"\x80\x02c" + name.encode() + b"\n" + pickle.dumps(1 << 40, 2)[2:-1] + b"\x85R."
+    if zipped:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr("archive/data.pkl", bomb)
+            archive.writestr("archive/version", "3\n")
+    else:
+        path.write_bytes(_MAGIC + bomb)
+    text = sentence(path)
+    assert name.replace("\n", ".") in text
+    assert "nothing was run" in text
+
+
+def test_a_name_put_together_by_the_pickle_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "stack.pth.tar"
+    path.write_bytes(_MAGIC + b"\x80\x04\x8c\x08builtins\x8c\x09bytearray\x93.")
+    assert "STACK_GLOBAL" in sentence(path)
+
+
 def test_a_bare_pickle_is_not_even_opened(tmp_path: Path) -> None:
     path = tmp_path / "bare.pth.tar"
     path.write_bytes(pickle.dumps(Bomb(tmp_path / "executed")))
