@@ -55,7 +55,7 @@ def register(group: typer.Typer) -> None:
         from obs_portrait.face.reconstruct import reconstruct
 
         name, changes = _engine(engine, persona, settings)
-        paths = [_paths(out, f"reconstruct-{video.stem}-{name}", force) for video in videos]
+        paths = _all_paths(out, [f"reconstruct-{video.stem}-{name}" for video in videos], force)
         reports = []
         for video, (data, page) in zip(videos, paths, strict=True):
 
@@ -72,6 +72,7 @@ def register(group: typer.Typer) -> None:
 
             reports.append(_run(run, video.name, ("truth", "result"), data, page))
         _tell(reports, paths, as_json)
+        _fail_if_nothing_was_drawn(reports)
 
     @group.command("pairs", no_args_is_help=True)
     def pairs_(
@@ -97,7 +98,7 @@ def register(group: typer.Typer) -> None:
 
         portrait = _portrait(source, source_frame)
         name, changes = _engine(engine, persona, settings)
-        paths = [_paths(out, f"pairs-{portrait.name}-{clip.stem}-{name}", force) for clip in driving]
+        paths = _all_paths(out, [f"pairs-{portrait.name}-{clip.stem}-{name}" for clip in driving], force)
         reports = []
         for clip, (data, page) in zip(driving, paths, strict=True):
 
@@ -115,6 +116,7 @@ def register(group: typer.Typer) -> None:
 
             reports.append(_run(run, clip.name, ("driver", "result"), data, page))
         _tell(reports, paths, as_json)
+        _fail_if_nothing_was_drawn(reports)
 
 
 def _portrait(text: str, frame: int) -> Portrait:
@@ -154,6 +156,15 @@ def _engine(engine: str | None, persona: str | None, settings: list[str] | None)
     return name, changes
 
 
+def _all_paths(folder: Path, stems: list[str], force: bool) -> list[tuple[Path, Path]]:
+    """Of every run; clips of one name in several folders are numbered."""
+    names: list[str] = []
+    for stem in stems:
+        again = sum(name == stem or name.startswith(f"{stem}~") for name in names)
+        names.append(stem if not again else f"{stem}~{again + 1}")
+    return [_paths(folder, name, force) for name in names]
+
+
 def _paths(folder: Path, stem: str, force: bool) -> tuple[Path, Path]:
     """Where JSON and plot of a run go; told before the run if they may not."""
     from obs_portrait.media.files import check_output
@@ -184,6 +195,13 @@ def _run(run: Callable[[Strip, Any], Report], label: str, rows: tuple[str, str],
     _write(data, lambda path: path.write_text(json.dumps(report.json(), indent=1) + "\n", encoding="utf-8"))
     _write(page, plot(report, strip).save)
     return report
+
+
+def _fail_if_nothing_was_drawn(reports: list[Report]) -> None:
+    """What was judged is then no engine."""
+    for report in reports:
+        if report.held == len(report.rows) and report.why_held is not None:
+            raise FaceError(f"{report.subject}: the engine '{report.engine}' made no picture ({report.why_held}).")
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:
@@ -231,5 +249,12 @@ def _tell(reports: list[Report], paths: list[tuple[Path, Path]], as_json: bool) 
     console.print(table)
     for reason in reports[0].left_out:
         console.print(reason, soft_wrap=True)
+    for report in reports:
+        if report.why_held is not None:
+            console.print(
+                f"{report.subject}: the engine made no picture for {report.held} of {len(report.rows)} frames "
+                f"({report.why_held}); the picture before was judged in their place.",
+                style="yellow", soft_wrap=True,
+            )  # fmt: skip
     for _, page in paths:
         console.print(str(page), soft_wrap=True)

@@ -147,7 +147,7 @@ def judge_pair(
                 row |= {"aed": distance(who, identity), "aed_driver": distance(driver, identity)}
                 static = _motion(at_rest, reference, seen, at_rest)
                 static |= {"aed": distance(who, who), "aed_driver": distance(driver, who)}
-                report.add(number, row, static, lost=found is None, held=not shown.drawn)
+                report.add(number, row, static, lost=found is None, held=not shown.drawn, why=shown.why)
                 if strip is not None:
                     strip.add(number, [shown.frame.image, shown.picture])
         finally:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from obs_portrait.errors import CheckpointError, FaceError
-from obs_portrait.face.metrics import akd, identity, l1, perceptual, psnr, ssim
+from obs_portrait.face.metrics import akd, akd_l1, identity, l1, perceptual, psnr, ssim
 from obs_portrait.face.metrics.plot import Strip
 from obs_portrait.face.metrics.report import Report
 from obs_portrait.face.reenact import Progress, find_source, make_engine, reenact
@@ -120,7 +120,7 @@ def reconstruct(
                 row["aed"] = distance(wanted, judge.who(shown.picture, found))
                 static = _compare(judge, truth, seen, wanted, still, portrait)
                 static["aed"] = distance(wanted, who)
-                report.add(number, row, static, lost=found is None, held=not shown.drawn)
+                report.add(number, row, static, lost=found is None, held=not shown.drawn, why=shown.why)
                 if strip is not None:
                     strip.add(number, [truth, shown.picture])
     finally:
@@ -142,6 +142,7 @@ def _compare(
     return {
         "l1": l1(picture, truth) / 255,
         "akd": None if found is None else akd(found.landmarks, seen.landmarks, width, height),
+        "akd_l1": None if found is None else akd_l1(found.landmarks, seen.landmarks, width, height),
         "psnr": psnr(picture, truth),
         "ssim": ssim(picture, truth),
         "lpips": judge.lpips(picture, truth),

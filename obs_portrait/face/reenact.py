@@ -31,13 +31,14 @@ class Reenacted:
     """One frame of the driver, what the tracker saw in it ("video" mode, as on air), and the engine's answer.
 
     drawn is False where there was no face or the engine failed: picture is then the one before, as the guard would hold
-    it.
+    it, and why says in what way it failed (None: there was no face).
     """
 
     frame: CameraFrame
     observation: Observation | None
     picture: Picture
     drawn: bool
+    why: str | None = None
 
 
 def frames(video: Path) -> Iterator[CameraFrame]:
@@ -102,16 +103,16 @@ def _cause(error: ValueError) -> str:
 
 def _draw(
     engine: FaceEngine, observation: Observation | None, frame: CameraFrame, last: Picture
-) -> tuple[Picture, bool]:
+) -> tuple[Picture, bool, str | None]:
     if observation is None:
-        return last, False
+        return last, False, None
     try:
         out = engine.render(observation, frame if engine.needs_pixels else None)
-    except Exception:  # the contract: an engine may raise anything
-        return last, False
+    except Exception as error:  # the contract: an engine may raise anything
+        return last, False, (str(error).splitlines() or [""])[0] or type(error).__name__
     if out.shape != last.shape:
         raise FaceError(f"The engine '{engine.name}' draws {out.shape} where the canvas is {last.shape}.")
-    return out, True
+    return out, True, None
 
 
 def reenact(engine: FaceEngine, driving: Path, first: Picture, progress: Progress | None = None) -> Iterator[Reenacted]:
@@ -128,7 +129,7 @@ def reenact(engine: FaceEngine, driving: Path, first: Picture, progress: Progres
             observation = driver.track(frame.image, frame.captured_ns)
             if frame.image.shape != shape:
                 raise FaceError(f"{driving}: the picture changes size at frame {frame.index}; cut it there.")
-            out, drawn = _draw(engine, observation, frame, out)
-            yield Reenacted(frame, observation, out, drawn)
+            out, drawn, why = _draw(engine, observation, frame, out)
+            yield Reenacted(frame, observation, out, drawn, why)
             if progress is not None:
                 progress(frame.index + 1, clip.frame_count)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from obs_portrait.errors import FaceError
-from obs_portrait.face.metrics import IRIS, LIPS, PSNR_LIMIT, akd, face_box, l1, psnr, ssim
+from obs_portrait.face.metrics import IRIS, LIPS, PSNR_LIMIT, akd, akd_l1, face_box, l1, psnr, ssim
 from tests.face.drawn import points
 
 pictures = hnp.arrays(
@@ -81,6 +81,7 @@ def test_subsets() -> None:
     b[list(IRIS), 0] += 5
     assert akd(a, b, 256, 256, IRIS) == pytest.approx(5, rel=1e-4)
     assert akd(a, b, 256, 256, LIPS) == 0
+    assert akd_l1(a, b, 256, 256) == pytest.approx(np.abs(a - b)[:, :2].mean(), rel=1e-4)
     assert akd(a, b, 256, 256) == pytest.approx(5 * 10 / 478, rel=1e-4)
     assert len(set(IRIS)) == 10 and len(set(LIPS)) == 40
 

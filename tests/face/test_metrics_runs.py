@@ -61,6 +61,7 @@ def test_faces_that_are_missing_are_counted_and_not_averaged(clip: Path) -> None
 @pytest.mark.usefixtures("engines")
 def test_an_engine_that_fails_is_held(clip: Path) -> None:
     told = reconstruct(clip, engine="judged-broken", step=6).json()
+    assert told["why_held"]
     assert told["held"] == told["frames"] and told["l1"] == pytest.approx(told["static"]["l1"])
 
 
@@ -183,6 +184,36 @@ def test_reconstruct_writes_json_and_a_page(clip: Path, tmp_path: Path) -> None:
     again = CliRunner().invoke(app, command)
     assert isinstance(again.exception, MediaError) and "exists already" in str(again.exception)
     assert CliRunner().invoke(app, [*command, "--force"]).exit_code == 0
+
+
+@pytest.mark.usefixtures("engines")
+def test_an_engine_that_draws_nothing_is_no_result(clip: Path, tmp_path: Path) -> None:
+    command = ["eval", "reconstruct", str(clip), "--engine", "judged-broken", "--step", "9", "-o", str(tmp_path)]
+    result = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
+    assert isinstance(result.exception, FaceError) and "made no picture" in str(result.exception)
+    assert "the engine made no picture for" in result.stdout
+
+
+@pytest.mark.usefixtures("engines")
+def test_clips_of_one_name_have_files_of_their_own(clip: Path, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere" / clip.name
+    other.parent.mkdir()
+    other.write_bytes(clip.read_bytes())
+    out = tmp_path / "eval"
+    command = ["eval", "reconstruct", str(clip), str(other), "--engine", "judged-still", "--step", "9", "-o", str(out)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    stem = f"reconstruct-{clip.stem}-judged-still"
+    assert {path.name for path in out.glob("*.json")} == {f"{stem}.json", f"{stem}~2.json"}
+    assert json.loads((out / f"{stem}~2.json").read_text())["video"] == str(other)
+
+
+@pytest.mark.usefixtures("engines")
+def test_the_scripts_own_definitions_stand_beside_the_papers(clip: Path) -> None:
+    report = reconstruct(clip, engine="judged-still", step=6)
+    told = report.json()["pose_evaluation"]
+    assert 0 < told["akd"] < report.means()["akd"]  # type: ignore[operator]
+    if HAS_IDENTITY:
+        assert told["aed"] == pytest.approx(np.mean([row["aed"] ** 2 for row in report.rows]))  # type: ignore[operator]
 
 
 @pytest.mark.usefixtures("engines")

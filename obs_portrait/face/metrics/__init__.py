@@ -6,7 +6,7 @@ MKR there is "missing keypoint rate"), with MediaPipe's 478 landmarks as the key
 
 from __future__ import annotations
 
-from obs_portrait.face.metrics.keypoints import AKD_SIDE, IRIS, LIPS, akd, face_box, mkr
+from obs_portrait.face.metrics.keypoints import AKD_SIDE, IRIS, LIPS, akd, akd_l1, face_box, mkr
 from obs_portrait.face.metrics.pictures import PSNR_LIMIT, l1, psnr, ssim
 
-__all__ = ["AKD_SIDE", "IRIS", "LIPS", "PSNR_LIMIT", "akd", "face_box", "l1", "mkr", "psnr", "ssim"]
+__all__ = ["AKD_SIDE", "IRIS", "LIPS", "PSNR_LIMIT", "akd", "akd_l1", "face_box", "l1", "mkr", "psnr", "ssim"]

@@ -32,6 +32,7 @@ _HEAD: Final = 96
 _CHART: Final = 128
 _GAP: Final = 14
 _LEFT: Final = 190  # of the chart: name, unit and mean stand there
+_AXIS: Final = 26  # below the last chart: numbers of frames
 _STEPS: Final = (1.0, 2.0, 5.0)
 
 
@@ -67,7 +68,7 @@ def plot(report: Report, strip: Strip | None = None) -> Image.Image:
     labels = strip.labels if strip is not None else ()
     cell = _cell(columns, strip.wanted if strip is not None else 1)
     film = len(labels) * (cell[1] + 6) + 30 if columns else 0
-    charts = len(report.figures) * (_CHART + _GAP)
+    charts = len(report.figures) * (_CHART + _GAP) + _AXIS
     foot = 26 * len(report.left_out) + 16
     page = Image.new("RGB", (_WIDTH, _HEAD + film + charts + foot), _GROUND)
     draw = ImageDraw.Draw(page)
@@ -75,8 +76,10 @@ def plot(report: Report, strip: Strip | None = None) -> Image.Image:
     _film(page, draw, columns, labels, cell)
     top = _HEAD + film
     for key in report.figures:
-        _chart(draw, report, FIGURES[key], top)
+        _chart(draw, report, FIGURES[key], top, [number for number, _ in columns])
         top += _CHART + _GAP
+    _axis(draw, report, top - _GAP)
+    top += _AXIS
     for number, reason in enumerate(report.left_out):
         draw.text((_MARGIN, top + 26 * number), reason, fill=_QUIET, font=ImageFont.load_default(14))
     return page
@@ -104,7 +107,7 @@ def _heading(draw: ImageDraw.ImageDraw, report: Report) -> None:
 
 def _cell(columns: Sequence[tuple[int, list[Image.Image]]], wanted: int) -> tuple[int, int]:
     """Size of a thumbnail in pixels; all have the shape of the first."""
-    width = (_WIDTH - 2 * _MARGIN - 96) // max(1, wanted) - 6
+    width = (_WIDTH - 2 * _MARGIN - _LEFT) // max(1, wanted) - 6
     if not columns:
         return width, width
     first = columns[0][1][0]
@@ -123,7 +126,7 @@ def _film(
     for row, label in enumerate(labels if columns else ()):
         draw.text((_MARGIN, _HEAD + row * (height + 6) + height // 2 - 8), label, fill=_QUIET, font=font)
     for place, (number, pictures) in enumerate(columns):
-        x = _MARGIN + 96 + place * (width + 6)
+        x = _MARGIN + _LEFT + place * (width + 6)
         for row, picture in enumerate(pictures):
             scale = min(width / picture.width, height / picture.height)
             fit = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
@@ -140,7 +143,30 @@ def _nice(low: float, high: float) -> tuple[float, float, float]:
     return float(np.floor(low / step) * step), float(np.ceil(high / step) * step), float(step)
 
 
-def _chart(draw: ImageDraw.ImageDraw, report: Report, figure: Figure, top: int) -> None:
+def _across(report: Report, number: int) -> float:
+    """Where a frame stands, from left to right."""
+    left, right, numbers = _MARGIN + _LEFT, _WIDTH - _MARGIN, report.numbers
+    return left + (right - left) * (number - numbers[0]) / max(1, numbers[-1] - numbers[0])
+
+
+def _axis(draw: ImageDraw.ImageDraw, report: Report, top: int) -> None:
+    """Numbers of frames below the charts."""
+    font = ImageFont.load_default(13)
+    first, last = report.numbers[0], report.numbers[-1]
+    _, _, step = _nice(first, last / 2)
+    ticks = [first, *range(int(step), last, max(1, int(step))), last]
+    end = 0.0
+    for number in sorted(set(ticks)):
+        text = f"frame {number}" if number == first else str(number)
+        size = draw.textlength(text, font=font)
+        x = min(max(_across(report, number) - size / 2, _MARGIN + _LEFT), _WIDTH - _MARGIN - size)
+        if number == first or (x > end + 14 and (number == last or x + size < _WIDTH - _MARGIN - 60)):
+            draw.text((x, top + 5), text, fill=_QUIET, font=font)
+            end = x + size
+
+
+def _chart(draw: ImageDraw.ImageDraw, report: Report, figure: Figure, top: int, shown: Sequence[int]) -> None:
+    """shown: frames whose pictures stand above."""
     left, right, bottom = _MARGIN + _LEFT, _WIDTH - _MARGIN, top + _CHART
     draw.rectangle((left, top, right, bottom), fill=_PANEL)
     ours, static = report.series(figure.key), report.series(figure.key, static=True)
@@ -152,12 +178,9 @@ def _chart(draw: ImageDraw.ImageDraw, report: Report, figure: Figure, top: int) 
     low, high, step = _nice(0.0 if figure.falls else min(values), max(values))
     high = high if high > low else low + step
     numbers = report.numbers
-    span = max(1, numbers[-1] - numbers[0])
 
     def at(number: int, value: float) -> tuple[float, float]:
-        return left + (right - left) * (number - numbers[0]) / span, bottom - (bottom - top) * (value - low) / (
-            high - low
-        )
+        return _across(report, number), bottom - (bottom - top) * (value - low) / (high - low)
 
     font = ImageFont.load_default(13)
     for line in np.arange(low, high + step / 2, step):
@@ -165,6 +188,9 @@ def _chart(draw: ImageDraw.ImageDraw, report: Report, figure: Figure, top: int) 
         draw.line((left, y, right, y), fill=_GRID)
         text = f"{line:.{max(0, -int(np.floor(np.log10(step))))}f}"
         draw.text((left - 8 - draw.textlength(text, font=font), y - 8), text, fill=_QUIET, font=font)
+    for number in shown:
+        x = at(number, low)[0]
+        draw.line((x, top, x, bottom), fill=_GRID)
     for number, lost in zip(numbers, report.lost, strict=True):
         if lost:
             x = at(number, low)[0]

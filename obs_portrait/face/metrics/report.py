@@ -63,11 +63,21 @@ class Report:
     static: list[dict[str, float | None]] = field(default_factory=list)
     lost: list[bool] = field(default_factory=list)
     held: int = 0
+    why_held: str | None = None
 
     def add(
-        self, number: int, row: dict[str, float | None], static: dict[str, float | None], *, lost: bool, held: bool
+        self,
+        number: int,
+        row: dict[str, float | None],
+        static: dict[str, float | None],
+        *,
+        lost: bool,
+        held: bool,
+        why: str | None = None,
     ) -> None:
-        """One frame. lost: no face is seen in the result. held: the engine drew nothing."""
+        """One frame. lost: no face is seen in the result. held: the engine drew nothing; why: what it said, of which
+        the first is kept."""
+        self.why_held = self.why_held or why
         self.numbers.append(number)
         self.rows.append(row)
         self.static.append(static)
@@ -88,6 +98,13 @@ class Report:
         found = {key: [one for one in self.series(key, static=static) if one is not None] for key in self.figures}
         return {key: fmean(values) if values else None for key, values in found.items()}
 
+    def pose_evaluation(self) -> dict[str, float | None]:
+        """The figures that the authors' scripts (pose-evaluation: cmp_kp.py, cmp.py) define otherwise than the paper's
+        words: AKD of coordinates (rows have it as "akd_l1"), AED of squared distances."""
+        away = [value for row in self.rows if (value := row.get("akd_l1")) is not None]
+        who = [value**2 for row in self.rows if (value := row.get("aed")) is not None]
+        return {"akd": fmean(away) if away else None, "aed": fmean(who) if who else None}
+
     def json(self) -> dict[str, Any]:
         """Everything, ready for `json.dumps`."""
         return {
@@ -96,10 +113,12 @@ class Report:
             **self.about,
             "frames": len(self.rows),
             "held": self.held,
+            "why_held": self.why_held,
             "lost": sum(self.lost),
             "mkr": self.mkr if self.lost else None,
             **self.means(),
             "static": self.means(static=True),
+            **({"pose_evaluation": self.pose_evaluation()} if self.kind == "reconstruct" else {}),
             "left_out": self.left_out,
             "units": {key: FIGURES[key].unit for key in self.figures},
             "series": {
