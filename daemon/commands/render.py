@@ -64,6 +64,10 @@ def register(app: typer.Typer) -> None:
         checkpoint: Annotated[
             str | None, typer.Option(help="Weights of the engine 'fomm': a file, or a name (see 'checkpoints list').")
         ] = None,
+        crop: Annotated[
+            Literal["auto", "none"] | None,
+            typer.Option(help="auto: squares about both faces. none: whole pictures, as first-order-model's demo.py."),
+        ] = None,
         cpu: Annotated[bool, typer.Option("--cpu", help="The engine 'fomm' runs on the CPU, GPU or not.")] = False,
         voice: Annotated[bool, typer.Option("--voice/--no-voice", help="The persona's voice, or no sound.")] = True,
         reveal_voice: Annotated[
@@ -93,7 +97,7 @@ def register(app: typer.Typer) -> None:
             "adapt_scale": adapt_scale,
             "best_frame": best_frame,
             "find_best_frame": find_best_frame,
-            "face": _weights(checkpoint, cpu),
+            "face": _face(checkpoint, cpu, crop),
             "sound": _sound(voice, reveal_voice),
             "side_by_side": side_by_side,
             "size": _size(size),
@@ -110,9 +114,10 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(130)
 
 
-def _weights(checkpoint: str | None, cpu: bool) -> dict[str, Any]:
-    """Settings of a neural engine; another engine answers that it does not know them."""
-    return {**({"checkpoint": checkpoint} if checkpoint else {}), **({"device": "cpu"} if cpu else {})}
+def _face(checkpoint: str | None, cpu: bool, crop: str | None) -> dict[str, Any]:
+    """Settings of the engine; one that does not know them answers so."""
+    found = {"checkpoint": checkpoint, "device": "cpu" if cpu else None, "crop": crop}
+    return {key: value for key, value in found.items() if value}
 
 
 def _sound(voice: bool, reveal: bool) -> Literal["convert", "none", "reveal"]:
@@ -156,6 +161,8 @@ def _say(result: Result) -> None:
         f"{done}: [bold]{result.out}[/bold], {result.frames} frames ({seconds:.1f} s) of "
         f"{result.width}x{result.height}, {figures['fps']:.0f} frames a second."
     )
+    if result.reference_frame is not None:
+        console.print(f"  motion is counted from frame {result.reference_frame}")
     for origin, count in figures["origins"]["video_frames"].items():
         if origin != "engine" or count < result.frames:
             console.print(f"  {count} frames: {_NAMES.get(origin, origin)}")

@@ -39,6 +39,9 @@ class FaceEngine(ABC):
     """True: a second process may have it prepared as well, as an understudy; it takes no memory of a GPU."""
     reveals: ClassVar[bool] = False
     """True only for the engine that shows the real person; its frames are marked as such."""
+    on_air: bool = False
+    """Set by a live show before its first frame: an engine that cannot keep up may then show its last picture again,
+    or draw more cheaply. False for files, of which every frame has to be drawn."""
 
     @classmethod
     def validate_environment(cls) -> str | None:

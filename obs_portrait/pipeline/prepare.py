@@ -54,7 +54,9 @@ class PreparedFace:
 
     def renew(self) -> PreparedFace:
         """The same persona with a new engine, for one that keeps failing. Raises as `prepare_face` does."""
-        return _prepare(type(self.engine), self.look.name, self.portrait, self.settings, self.canvas, self.look.label)
+        new = _prepare(type(self.engine), self.look.name, self.portrait, self.settings, self.canvas, self.look.label)
+        new.engine.on_air = self.engine.on_air
+        return new
 
     def close(self) -> None:
         """Releases the engine. Never raises."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["FommEngine", "find_checkpoint"]
 
 Picture = NDArray[np.uint8]
-_LIVE_NS: Final = 5_000_000_000
-"""A frame that is younger than this on the machine's clock comes from a camera; of files every frame is drawn."""
 
 
 class FommEngine(FaceEngine):
@@ -137,7 +135,6 @@ class FommEngine(FaceEngine):
         if frame is None:
             raise FaceError("The first-order motion engine was given no camera frame.")
         begin = now_ns()
-        on_air = 0 <= begin - observation.captured_ns < _LIVE_NS
         square, reference = self._driver.see(observation, frame)
         if reference is not None:
             self._last = None
@@ -146,7 +143,7 @@ class FommEngine(FaceEngine):
                     one.set_reference(reference)
         cropped = now_ns()
         self.stage_ns = {"crop": cropped - begin, "networks": -1, "paste": -1}
-        if on_air:
+        if self.on_air:
             if self._mesh is not None and self.step is Step.MESH:
                 self._ladder.note(0, begin)
                 return self._mesh.render(observation)
@@ -165,7 +162,7 @@ class FommEngine(FaceEngine):
         done = now_ns()
         out = self._paste(drawn)
         self.stage_ns |= {"networks": done - cropped, "paste": now_ns() - done}
-        if on_air:
+        if self.on_air:
             self._budget.spent(cropped, done)
             self._ladder.note(done - cropped, done)
             self._last = out.copy()

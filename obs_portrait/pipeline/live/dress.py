@@ -36,3 +36,4 @@ def dress_rehearsal(face: PreparedFace) -> None:
             face.engine.render(seen, frame)
     with contextlib.suppress(Exception):
         face.engine.set_reference(None)
+    face.engine.on_air = True  # from here on what counts is to keep up
