@@ -2,13 +2,14 @@
 
     python bench/soak.py [--minutes 60] [--switch 20] [--fault 60] [--json FILE] [--plot FILE]
 
-The daemon (`daemon.app.App`, mesh personas, both media processes, the control API) runs in a process of its own on the
-library's fakes: a marked camera and a marked microphone with faults, and sinks that look for the marks in every
-picture and every half second of sound (`obs_portrait.pipeline.fakes`). Beside them are a real PulseAudio with the
-virtual microphone, which a program hears and searches for the mark, and a real OBS that the daemon follows; where they
-are not installed their faults are left out, and the figures say so. Times are read at the sinks: a fault counts as over
-when the first picture that an engine made, and the first block that a converter made, left after its end, and when OBS
-or the virtual microphone, if it was about them, were there again. `--fault 0` leaves all faults out.
+The daemon (`daemon.app.App` with tray, hotkeys and notices, mesh personas, both media processes, the control API) runs
+in a process of its own on the library's fakes: a marked camera and a marked microphone with faults, and sinks that look
+for the marks in every picture and every half second of sound (`obs_portrait.pipeline.fakes`). Beside them are a
+desktop with a tray, a real PulseAudio with the virtual microphone, which a program hears and searches for the mark, and
+a real OBS that the daemon follows; where they are not installed their faults are left out, and the figures say so.
+Times are read at the sinks: a fault counts as over when the first picture that an engine made, and the first block that
+a converter made, left after its end (of a process that is stopped: after its begin), and when OBS or the virtual
+microphone, if it was about them, were there again. `--fault 0` leaves all faults out.
 """
 
 from __future__ import annotations
@@ -31,31 +32,49 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import psutil
 
-from bench.soak_faults import HANGS, KINDS, FlakyFace, Soak, possible
+from bench.soak_faults import HANGS, KINDS, FlakyFace, Soak, possible, until
 from bench.soak_house import House
 from daemon.app import App, Doors
 from daemon.control.client import ControlClient
-from daemon.logs import logging_to_files
+from daemon.desktop import Desktop
+from daemon.logs import log_notice, logging_to_files
 from obs_portrait.clock import now_ns
 from obs_portrait.folders import state_dir
 from obs_portrait.pipeline.fakes import FAULTS, SEEN, FakeCamera, FakeMicrophone, WatchingAudio, WatchingVideo
 from obs_portrait.pipeline.live.board import Board
+from obs_portrait.pipeline.live.messages import Notice
 from obs_portrait.pipeline.live.options import LiveOptions, Makers
 
 CAST = ("ada", "bronze", "ink")
+MOST_GROWTH = {"daemon_mb": 1.1, "daemon_threads": 1.0, "daemon_files": 1.0}
+"""What `--check` lets grow by so much at most, and by `FEW`: within minutes, a thread may be about to end."""
+FEW = 3
 VOICE = ("blocks", "late", "over_60_ms", "priority")
 """Cells of the audio process."""
 
 
-def daemon(options: LiveOptions, inside: Board) -> None:
+def daemon(options: LiveOptions, inside: Board, desk: bool) -> None:
     """The daemon's process. inside: process ids of the media processes that are on now, and the `VOICE`."""
-    with logging_to_files(), App(options, Doors(port=0)) as app:
-        while not app.wait(0.02):
-            for name in ("video", "audio"):
-                inside.set(name, app.session.pids.get(name, 0))
-            audio = app.session.status().audio
-            for name in VOICE:
-                inside.set(name, audio.cells.get(name, 0) if audio is not None else 0)
+
+    def told(notice: Notice) -> None:
+        log_notice(notice)
+        side.notice(notice)
+
+    app = App(options, Doors(port=0), told)
+    side = Desktop(app, tray=desk, keys=desk)
+    with logging_to_files():
+        try:
+            app.start(background=True)
+            side.start()
+            while not app.wait(0.02):
+                for name in ("video", "audio"):
+                    inside.set(name, app.session.pids.get(name, 0))
+                audio = app.session.status().audio
+                for name in VOICE:
+                    inside.set(name, audio.cells.get(name, 0) if audio is not None else 0)
+        finally:
+            side.stop()
+            app.stop()
 
 
 @contextlib.contextmanager
@@ -73,7 +92,7 @@ def started(folder: Path) -> Iterator[Soak]:
             audio_sinks=(WatchingAudio(sounds), *(("virtualmic",) if house.pulse is not None else ())),
             makers=Makers(face=FlakyFace(engine)), understudies=True, calibrations=state_dir() / "calibrations.json",
         )  # fmt: skip
-        process = multiprocessing.get_context("spawn").Process(target=daemon, args=(options, inside))
+        process = multiprocessing.get_context("spawn").Process(target=daemon, args=(options, inside, house.desk))
         with house.clock.shown():
             process.start()
         client = ControlClient(folder / "run", timeout=20.0)
@@ -99,8 +118,8 @@ def panics(soak: Soak, count: int, *, hanging: bool) -> list[float]:
             time.sleep(0.3)
         begun = now_ns()
         soak.client.panic(True)
-        while soak.pictures.get("card_ns") < begun:
-            time.sleep(0.0005)
+        if not until(lambda: soak.pictures.get("card_ns") >= begun, every=0.0005):  # noqa: B023
+            raise SystemExit("A panic brought no card.")
         found.append((soak.pictures.get("card_ns") - begun) / 1e6)
         soak.engine.set("engine", 0)
         soak.client.panic(False)
@@ -171,6 +190,21 @@ def growth(samples: list[dict[str, float]], name: str) -> tuple[float, float]:
     return statistics.median(values[:part]), statistics.median(values[-part:])
 
 
+def faults_of(found: dict[str, Any]) -> list[str]:
+    """What `--check` does not let pass. No times: they are figures, and the machine may be busy."""
+    said = []
+    if found["marked_frames"] or found["marked_samples"]:
+        said.append("something marked left")
+    if not found["persona_frames"] or not found["persona_blocks"]:
+        said.append("no persona was seen or heard")
+    said += [f"{kind} never ended" for kind, seconds in found["faults"] if seconds == float("inf")]
+    for name, most in MOST_GROWTH.items():
+        first, last = growth(found["usage"], name) if found["usage"] else (0.0, 0.0)
+        if last > first * most + FEW:
+            said.append(f"{name} grew from {first:.0f} to {last:.0f}")
+    return said
+
+
 def plot(found: dict[str, Any], path: Path) -> None:
     """Memory over time, and how long each fault took."""
     from PIL import Image, ImageDraw, ImageFont
@@ -229,9 +263,8 @@ def main() -> None:
     for name in ("daemon_mb", "daemon_threads", "daemon_files", "all_mb", "all_threads", "all_files"):
         first, end = growth(found["usage"], name) if found["usage"] else (0.0, 0.0)
         print(f"{name}: {first:.1f} -> {end:.1f}")
-    lost = [kind for kind, seconds in found["faults"] if seconds == float("inf")]
-    if given.check and (found["marked_frames"] or found["marked_samples"] or lost or not found["persona_frames"]):
-        raise SystemExit(f"Something leaked, or did not come back: {lost or 'see above'}.")
+    if given.check and (wrong := faults_of(found)):
+        raise SystemExit(f"Not as it should be: {'; '.join(wrong)}.")
 
 
 if __name__ == "__main__":

@@ -53,13 +53,13 @@ class FlakyFace:
         return face
 
 
-def until(condition: Callable[[], bool], seconds: float = PATIENCE_S) -> bool:
-    """Waits so long at most; whether it came true."""
+def until(condition: Callable[[], bool], seconds: float = PATIENCE_S, every: float = 0.005) -> bool:
+    """Waits so long at most, looking again after `every` s; whether it came true."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             return False
-        time.sleep(0.005)
+        time.sleep(every)
     return True
 
 
@@ -82,14 +82,13 @@ class Soak:
         return psutil.Process(self.inside.get(name))
 
     def children(self) -> list[psutil.Process]:
-        """Both, and their understudies."""
-        found = psutil.Process(self.process.pid).children()
-        return [one for one in found if "fork" in " ".join(one.cmdline())]
+        """Both, their understudies, and the one that shows the tray's icon."""
+        return psutil.Process(self.process.pid).children(recursive=True)
 
-    def ask(self, path: str, body: dict[str, Any]) -> None:
-        """A request that may find the daemon asleep."""
+    def ask(self, path: str, body: dict[str, Any], method: str = "POST") -> None:
+        """A request that may find the daemon asleep, or be refused."""
         with contextlib.suppress(ControlError):
-            self.client.request("POST", path, body, timeout=20.0)
+            self.client.request(method, path, body, timeout=20.0)
 
     def back(self, since_ns: int) -> float:
         """Seconds from then until picture and voice of a persona leave again; infinite after a minute."""
@@ -121,13 +120,18 @@ def _kill(which: str) -> Callable[[Soak], Over]:
 
 
 def _stop(which: str, seconds: float = 10.0) -> Callable[[Soak], Over]:
+    """Nobody waits for a process that was stopped: what counts is how long nothing came after the signal, and whether
+    it does harm when it wakes."""
+
     def fault(soak: Soak) -> Over:
-        stopped = soak.media(which)
+        stopped, begun = soak.media(which), now_ns()
         stopped.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
+        time.sleep(0.1)  # what was under way between two processes has arrived
+        silent = soak.back(now_ns()) + 0.1
+        time.sleep(max(0.0, seconds - (now_ns() - begun) / 1e9))
         with contextlib.suppress(psutil.Error):
             stopped.send_signal(signal.SIGCONT)
-        return Over(now_ns())
+        return Over(now_ns(), silent)
 
     return fault
 
@@ -200,6 +204,9 @@ def _disk(soak: Soak) -> Over:
     """Settings, state and logs are on it; the show is asked for what it would write there."""
     soak.house.disk.fill()
     soak.ask("/v1/calibrate", {})
+    soak.ask("/v1/settings", {"settings": {"alarm": {"least_fps": 14.0}}}, "PUT")
+    soak.ask("/v1/bindings", {"scene": "Ada", "persona": "ada"}, "PUT")
+    soak.ask("/v1/clip", {"action": "save"})
     time.sleep(5.0)
     soak.house.disk.free()
     return Over(now_ns())
@@ -228,7 +235,7 @@ KINDS: dict[str, Callable[[Soak], Over]] = {
     "sound server killed": _sound_server,
     "OBS killed": _obs,
     "engine raises one frame in ten": _engine(RAISES, 10.0),
-    "engine hangs": _engine(HANGS, 2.5),
+    "engine hangs": _engine(HANGS, 6.0),  # longer than its process is left alive
     "disk full": _disk,
     "clock jumps": _clock,
     "all cores busy for 30 s": _load,

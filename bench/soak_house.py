@@ -181,10 +181,21 @@ class House:
         self.pulse = None if real_pulse.why_not() else real_pulse.RealPulse(folder)
         self.obs = None if real_obs.why_not() else real_obs.RealObs(folder / "obs", size=(160, 120), rate=10)
         self.listener: Listener | None = None
+        self._screen: real_obs.Display | None = None
+        self._panel: subprocess.Popen[bytes] | None = None
+        self.desk = all(shutil.which(program) for program in ("Xvfb", "trayer"))
+        """Whether there is a desktop with a tray."""
 
     def open(self) -> None:
         """Starts what has to run, and points this process's environment to it."""
         os.environ["OBS_PORTRAIT_CONFIG_DIR"] = str(self.disk.folder)
+        if self.desk:
+            self._screen = real_obs.display("800x600x24")
+            os.environ["DISPLAY"] = self._screen.name
+            os.environ.pop("WAYLAND_DISPLAY", None)
+            self._panel = subprocess.Popen(
+                ["trayer", "--edge", "top"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
         if self.pulse is not None:
             os.environ.update(self.pulse.environment)
             self.pulse.start()
@@ -202,4 +213,9 @@ class House:
             self.pulse.kill()
         if self.obs is not None:
             self.obs.close()
+        if self._panel is not None:
+            self._panel.kill()
+            self._panel.wait()
+        if self._screen is not None:
+            self._screen.stop()
         self.disk.close()
