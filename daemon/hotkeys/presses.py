@@ -14,7 +14,7 @@ __all__ = ["Presses"]
 
 _REPEAT_S: Final = 2.0
 """Systems repeat a key that is held after 0.2 to 1 s and then many times a second. If a key goes down again after a
-longer silence, its way up was lost: it is a new press."""
+longer silence, or with modifiers that were not there before, its way up was lost: it is a new press."""
 
 _TRUSTED_S: Final = 1.0
 """For so long what an event said of a modifier is believed without asking the system."""
@@ -39,6 +39,8 @@ class Presses:
         self._chords: frozenset[Chord] = frozenset()
         self._down: dict[str, float] = {}
         """Key -> when it last gave a sign, s."""
+        self._with: dict[str, frozenset[str]] = {}
+        """Key -> the modifiers of that sign. Of those that are no modifiers themselves."""
         self._held: dict[str, Chord] = {}
         """Key -> the chord that it completed and that has not been released."""
 
@@ -62,11 +64,15 @@ class Presses:
         self._down[key] = now
         if key in MODIFIERS:
             return
-        if last is not None and now - last < _REPEAT_S:
+        modifiers = self._modifiers(now) if modifiers is None else modifiers
+        before, self._with[key] = self._with.get(key, modifiers), modifiers
+        # The hold of a chord lasts as long as its key, and letting modifiers go makes no other chord of a key that is
+        # down. But a new modifier before a key that is believed to be down is a panic that must be heard.
+        if last is not None and now - last < _REPEAT_S and (key in self._held or modifiers <= before):
             return
         if key in self._held:
             self._release(key)
-        chord = Chord(self._modifiers(now) if modifiers is None else modifiers, key)
+        chord = Chord(modifiers, key)
         if chord in self._chords:
             self._held[key] = chord
             self._pressed(chord)

@@ -51,7 +51,8 @@ class X11Door(Door):
         if os.environ.get("XDG_SESSION_TYPE") == "wayland" or os.environ.get("WAYLAND_DISPLAY"):
             return (
                 "Wayland gives no program the keys of other windows: bind OBS's hotkeys (Settings > Hotkeys, 'OBS "
-                "Portrait: …') or let your desktop's own shortcuts call `obs-portrait switch NAME`."
+                "Portrait: …') or let your desktop's own shortcuts call `obs-portrait panic`, `obs-portrait switch "
+                "NAME` and the like."
             )
         if not os.environ.get("DISPLAY"):
             return "There is no display (DISPLAY is not set), so there is no keyboard to listen to."

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from daemon.hotkeys import Hotkeys, HotkeySettings
+from daemon.hotkeys import desk as desk_module
 from daemon.hotkeys.doors.base import Door, OnKey
 from daemon.hotkeys.table import PersonaKey
 from obs_portrait.errors import DesktopError, ProfileError
@@ -25,7 +26,8 @@ class DoorStandIn(Door):
     """`tap` is a finger."""
 
     name: ClassVar[str] = "stand-in"
-    error: str | None = None
+    error: Exception | None = None
+    lacks: tuple[str, ...] = ()
 
     @classmethod
     def validate_environment(cls) -> str | None:
@@ -33,11 +35,14 @@ class DoorStandIn(Door):
 
     def start(self, keys: Collection[str], on_key: OnKey, on_end: Callable[[str], None]) -> None:
         if self.error is not None:
-            raise DesktopError(self.error)
-        self.on_key, self.keys = on_key, set(keys)
+            raise self.error
+        self.on_key, self.on_end, self.keys = on_key, on_end, set(keys)
 
     def stop(self) -> None:
         pass
+
+    def missing(self) -> list[str]:
+        return list(self.lacks)
 
     def tap(self, *keys: str) -> None:
         for key in keys:
@@ -154,11 +159,110 @@ def test_what_is_held_ends_when_listening_ends(desk: Set) -> None:
     desk.heard(("hold", "bronze"), ("hold", None))
 
 
-def test_a_door_that_does_not_open_is_a_sentence() -> None:
+def test_a_door_that_does_not_open_is_a_problem_that_is_told() -> None:
     made = Set()
-    made.door.error = "The keyboard cannot be read."
+    made.door.error = DesktopError("The keyboard cannot be read.")
     made.hotkeys.start(SETTINGS)
     assert made.hotkeys.problem == "The keyboard cannot be read."
     assert made.hotkeys.door is None
+    assert made.notes == [("hotkeys door", "The keyboard cannot be read.", True)]
     made.hotkeys.stop()
     made.hotkeys.stop()
+
+
+def test_settings_that_change_no_key_are_taken_over_too(desk: Set) -> None:
+    desk.hotkeys.reload(SETTINGS.model_copy(update={"hold_limit_s": 5.0}))
+    assert desk.hotkeys._presses._limit_s == 5.0
+    stale = desk.door.on_key
+    desk.hotkeys.reload(SETTINGS.model_copy(update={"enabled": False}))
+    assert desk.hotkeys.door is None
+    for down in (True, False):
+        stale("f1", down, frozenset())  # heard by a door that ends just now
+    desk.hotkeys.reload(SETTINGS)
+    desk.door.tap("f7")
+    desk.heard(("switch", "ada"))
+
+
+def test_only_what_is_heard_is_in_force(desk: Set) -> None:
+    assert desk.hotkeys.in_force == desk.hotkeys.table
+    desk.door.lacks = ("f7",)
+    desk.hotkeys.reload(SETTINGS.model_copy(update={"hold_limit_s": 5.0}))
+    assert desk.hotkeys.table.key_of("ada") == "f7"
+    assert desk.hotkeys.in_force.key_of("ada") is None
+    assert desk.hotkeys.in_force.key_of("ink") == "f8"
+    desk.door.error = DesktopError("The display is away.")
+    desk.door.on_end("The display no longer tells of keys.")
+    assert not desk.hotkeys.in_force.bindings
+
+
+@pytest.mark.parametrize("error", [DesktopError("The display is away."), ConnectionError("Xlib: closed")])
+def test_a_door_that_was_lost_is_looked_for_until_it_is_back(
+    desk: Set, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk_module, "_AGAIN_S", 0.01)
+    monkeypatch.setattr(desk_module, "_LAST_AGAIN_S", 0.02)
+    desk.hotkeys.reload(SETTINGS.model_copy(update={"hold_limit_s": 5.0}))
+    tries = threading.Semaphore(0)
+    desk.hotkeys._make_door = lambda: tries.release() or desk.door  # type: ignore[func-returns-value]
+    desk.door.error = error
+    desk.door.on_end("The display no longer tells of keys.")
+    for _ in range(5):
+        assert tries.acquire(timeout=20)
+    assert desk.notes == [("hotkeys door", "The display no longer tells of keys.", True)]
+    assert str(error) in str(desk.hotkeys.problem)
+    desk.door.error = None
+    until(lambda: desk.hotkeys.door is not None, "it is open again")
+    until(lambda: desk.notes[1:] == [("hotkeys door", "Hotkeys are heard.", False)], "that is told")
+    assert desk.hotkeys.problem is None
+    desk.door.tap("f1")
+    desk.heard(("panic", True))
+
+
+def test_the_end_of_a_door_that_was_shut_ends_no_other(desk: Set) -> None:
+    late, desk.door = desk.door.on_end, DoorStandIn()
+    desk.hotkeys.reload(SETTINGS.model_copy(update={"hold_limit_s": 5.0}))
+    late("The display no longer tells of keys.")
+    assert desk.hotkeys.door is not None
+    assert not desk.notes
+
+
+def test_a_desktop_that_has_no_door_is_told_once_and_looked_at_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk_module, "_AGAIN_S", 0.01)
+    monkeypatch.setattr(desk_module, "_LAST_AGAIN_S", 0.02)
+    made, asked = Set(), threading.Semaphore(0)
+    found: list[Any] = [None]
+
+    def look() -> tuple[Any, str]:
+        asked.release()
+        return found[0], "Wayland gives no program the keys of other windows."
+
+    monkeypatch.setattr(desk_module, "find_door", look)
+    hotkeys = Hotkeys(made.stage, lambda *note: made.notes.append(note), personas=list)
+    hotkeys.start(SETTINGS)
+    for _ in range(5):
+        assert asked.acquire(timeout=20)
+    assert made.notes == [("hotkeys door", "Wayland gives no program the keys of other windows.", False)]
+    found[0] = lambda: made.door
+    until(lambda: hotkeys.door is not None, "a display that comes later is heard")
+    assert made.notes[1:] == [("hotkeys door", "Hotkeys are heard.", False)]
+    hotkeys.stop()
+
+
+def test_of_a_calibration_there_is_one_at_a_time_and_nothing_waits_for_it(desk: Set) -> None:
+    entered, go = threading.Semaphore(0), threading.Event()
+
+    def slow() -> None:
+        entered.release()
+        go.wait(30)
+
+    desk.stage.calibrate = slow  # type: ignore[method-assign]
+    desk.hotkeys.reload(SETTINGS.model_copy(update={"calibrate": "f11"}))
+    desk.door.tap("f11", "f11", "f11")
+    assert entered.acquire(timeout=20)
+    desk.door.tap("f3", "f7", "f1")
+    until(lambda: {("clip", "save"), ("switch", "ada"), ("panic", True)} == set(desk.stage.asked), "all else is done")
+    go.set()
+    until(lambda: not desk.hotkeys._orders._one, "it is over")
+    assert not entered.acquire(timeout=0)
+    desk.door.tap("f11")
+    assert entered.acquire(timeout=20)

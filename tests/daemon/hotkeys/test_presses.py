@@ -100,6 +100,20 @@ def test_after_a_lost_key_up_the_next_press_counts() -> None:
     assert table.log == ["+ctrl+1", "-ctrl+1", "+ctrl+1"]
 
 
+def test_a_chord_counts_although_its_bare_key_went_up_unheard_just_before() -> None:
+    table = Table()
+    table.presses.down("p", 0.0, frozenset())  # typed in a chat; its way up is lost
+    table.presses.down("p", 1.5, frozenset({"ctrl", "alt"}))
+    assert table.log == ["+ctrl+alt+p"]
+
+
+def test_letting_a_modifier_go_makes_no_other_chord_of_a_key_that_repeats() -> None:
+    table = Table()
+    table.presses.down("1", 0.0, frozenset({"ctrl", "shift"}))
+    table.presses.down("1", 0.5, frozenset({"ctrl"}))
+    assert not table.log
+
+
 def test_a_modifier_whose_way_up_was_lost_does_not_linger() -> None:
     table = Table(truth=set())
     table.down("ctrl", at=0.0)
