@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 import threading
 import time
@@ -29,6 +30,7 @@ SERIES: Final = (
 )  # fmt: skip
 
 STAGES: Final = ("track", "render")
+_log = logging.getLogger(__name__)
 
 
 class Usage:
@@ -74,7 +76,9 @@ class Alarm:
 class Vitals:
     """Samples a session once a second in a thread of its own.
 
-    note(about, text, problem): one sentence for the user. pids: the processes that are counted.
+    note(about, text, problem): one sentence for the user. pids: the processes that are counted. on_step: what else is
+    looked at once a second. What fails is logged and done again a second later, whatever it raised: settings, profiles
+    and alarms hang on this one thread.
     """
 
     def __init__(
@@ -83,9 +87,11 @@ class Vitals:
         pids: Callable[[], list[int]],
         limits: Callable[[], AlarmSettings],
         note: Callable[[str, str, bool], None],
-        on_step: Callable[[], None] = lambda: None,
+        *on_step: Callable[[], None],
     ) -> None:
-        self._status, self._pids, self._limits, self._note, self._on_step = status, pids, limits, note, on_step
+        self._status, self._pids, self._limits, self._note = status, pids, limits, note
+        self._each: tuple[Callable[[], None], ...] = (self._sample, *on_step)
+        self._failed: set[int] = set()
         self._series: dict[str, deque[float | None]] = {name: deque(maxlen=_KEPT) for name in SERIES}
         self._alarms = {name: Alarm() for name in ("fps", "picture latency", "voice latency", "skew", "memory")}
         self._usage = Usage()
@@ -118,7 +124,18 @@ class Vitals:
             self.step()
 
     def step(self) -> None:
-        """One sample, and what follows from it."""
+        """One sample, what follows from it, and all else that is looked at; none of it keeps the rest from its turn."""
+        for number, look in enumerate(self._each):
+            try:
+                look()
+            except Exception:
+                if number not in self._failed:  # once, not every second
+                    _log.exception("what is done once a second failed")
+                self._failed.add(number)
+            else:
+                self._failed.discard(number)
+
+    def _sample(self) -> None:
         status = self._status()
         cpu, memory = self._usage.measure(self._pids())
         figures = self._figures(status)
@@ -127,7 +144,6 @@ class Vitals:
             for name, values in self._series.items():
                 values.append(figures[name])
         self._watch(status, figures, memory)
-        self._on_step()
 
     def _figures(self, status: LiveStatus) -> dict[str, float | None]:
         shows = _shows(status)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 from typing import Any
 
 import pytest
@@ -110,6 +112,31 @@ def test_history_holds_three_minutes_and_counts_are_of_each_step() -> None:
     memory = history["series"]["memory_mb"][-1]
     assert memory is not None
     assert memory > 10
+
+
+def test_what_fails_ends_neither_the_thread_nor_the_rest(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("daemon.vitals.STEP_S", 0.01)
+    asked, done = threading.Semaphore(0), threading.Semaphore(0)
+
+    def status() -> LiveStatus:
+        asked.release()
+        raise OSError(24, "Too many open files")
+
+    def look() -> None:
+        done.release()
+        raise MemoryError
+
+    vitals = Vitals(status, list, AlarmSettings, lambda *note: None, look, look)
+    with caplog.at_level(logging.ERROR):
+        vitals.start()
+        for _ in range(5):
+            assert asked.acquire(timeout=20)
+            assert done.acquire(timeout=20)
+            assert done.acquire(timeout=20)
+        vitals.stop()
+    assert len(caplog.records) == 3  # each once, not each second
 
 
 def test_usage_of_a_process_that_is_gone_is_nothing() -> None:
