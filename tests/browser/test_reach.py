@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 
@@ -153,3 +154,36 @@ def test_a_reference_that_was_not_taken_is_told_with_the_reason(visit: Callable[
     expect(there.page.locator(".toast[data-tone=bad]")).to_have_text("No face was seen; look straight into the camera.")
     expect(there.page.locator(".toast[data-tone=good]")).to_have_count(0)
     expect(there.page.locator(".countdown")).to_be_hidden()
+
+
+# ---- what the daemon says of itself ------------------------------------------------------------------------------
+
+
+def test_trouble_stays_until_the_daemon_says_that_it_is_over(visit: Callable[..., Visit], double: Double) -> None:
+    there = visit()
+    page = there.page
+    sockets: list[WebSocketRoute] = []
+
+    def through(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page.route_web_socket("**/v1/events", through)
+    page.reload()
+    expect(page.locator(".stage-name")).to_have_text("ada")
+    banner = page.get_by_role("alert").filter(has_text="did not tell its personas")
+    problem = {"event": "problem", "data": "The daemon did not tell its personas in time."}
+    sockets[-1].send(json.dumps(problem))
+    expect(banner).to_be_visible()
+    seen = double.stage.looks
+    until(lambda: double.stage.looks >= seen + 6)  # statuses go on
+    page.evaluate("1")
+    expect(banner).to_be_visible()
+    sockets[-1].send(json.dumps(problem | {"data": None}))
+    expect(banner).to_be_hidden()
+
+    sockets[-1].send(json.dumps(problem))
+    expect(banner).to_be_visible()
+    sockets[-1].close()
+    expect(banner).to_be_hidden()  # another link: what still troubles it, it says again
+    assert len(sockets) == 2

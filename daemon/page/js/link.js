@@ -34,15 +34,14 @@ export function connect() {
 function hear(text) {
   if (link.value === "out") return; // the last words of a session that has ended
   lastHeard = performance.now();
+  if (!heard || link.value !== "up") trouble.value = null; // what still troubles it, it says again
   heard = true;
   wait = FIRST_WAIT_MS;
   const { event, data } = JSON.parse(text);
-  if (event === "status") {
-    status.value = data;
-    trouble.value = null;
-  } else if (event === "personas") personas.value = data.personas;
+  if (event === "status") status.value = data;
+  else if (event === "personas") personas.value = data.personas;
   else if (event === "bindings") bindings.value = data.bindings;
-  else if (event === "problem") trouble.value = data;
+  else if (event === "problem") trouble.value = data; // null: it is over
   link.value = "up";
 }
 
