@@ -84,6 +84,7 @@ class PageStage(StageStandIn):
             **super().status(), **self.switches,
             "state": "panic" if self.in_panic else "off" if self.switches["off"] else "live",
             "fps": round(29.6 + 0.3 * wave, 1), "uptime_s": round(4215 + at, 1), "dropped": 14, "late_blocks": 2,
+            "blocks": 210_750, "blocks_over_60_ms": 84,
             "latency": {"picture_ms": round(58 + 4 * wave, 1), "voice_ms": round(62 - 2 * wave, 1), "skew_ms": 3.6},
             "stage_ms": {"track": 11.4, "render": 8.7},
             "voice": {"in_db": round(-19 + 7 * wave, 1), "out_db": round(-16 + 6 * wave, 1), "pitch_hz": 118.0,

@@ -338,3 +338,25 @@ def test_meters_tell_what_they_show(visit: Callable[..., Visit]) -> None:
     expect(there.page.get_by_role("meter", name="Finding the face")).to_have_attribute("aria-valuenow", "11.4")
     line = there.page.locator(".plot", has_text="Picture: capture to sink").locator(".plot-line")
     assert (line.get_attribute("d") or "").count("M") == 2  # what is not known is a gap, not a line
+
+
+def test_late_blocks_are_shown_with_their_bar(visit: Callable[..., Visit], double: Double) -> None:
+    """Later than 60 ms: the figure that the voice is judged by, how many and how much of all."""
+    there = visit()
+    voice = there.page.locator(".card", has_text="Pitch")
+    expect(voice).to_contain_text("Later than 60 ms: 0.04 % of the sound; it should stay under 0.2 %.")
+    there.go("meters")
+    meter = there.page.get_by_role("meter", name="Blocks of sound later than 60 ms")
+    expect(meter).to_have_attribute("aria-valuenow", "0.04")
+    expect(meter).to_have_attribute("aria-valuetext", "84 of 210,750: 0.04 %")
+    expect(meter).to_have_attribute("data-tone", "good")
+    expect(there.page.locator(".lateness")).to_contain_text("84 of 210,750: 0.04 %")
+    expect(there.page.locator(".lateness")).to_contain_text("It should stay under 0.2 %.")
+    double.stage.extra = {"blocks": 6000, "blocks_over_60_ms": 30}
+    expect(meter).to_have_attribute("data-tone", "bad")
+    expect(there.page.locator(".lateness")).to_contain_text("30 of 6,000: 0.50 %")
+    double.stage.absent = {"blocks", "blocks_over_60_ms"}  # an older daemon
+    double.stage.extra = {}
+    expect(meter).to_be_hidden()
+    there.go("live")
+    expect(voice).to_contain_text("2 blocks of sound came late so far.")

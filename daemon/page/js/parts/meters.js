@@ -5,6 +5,7 @@ import { card, h, say, set, show } from "../dom.js";
 import { duration, number, t } from "../i18n.js";
 import { status } from "../state.js";
 import { calm, whileSeen } from "../ticker.js";
+import { latenessPart } from "./lateness.js";
 import { plot } from "./plot.js";
 
 const LOOK_MS = 1000;
@@ -147,15 +148,20 @@ function factsPart() {
     restarts: (now) => now.restarts ?? null,
     dropped: (now) => now.dropped ?? null,
     late: (now) => now.late_blocks ?? null,
-    over_60_ms: (now) => (now.blocks ? `${number(now.blocks_over_60_ms)} / ${number(now.blocks)}` : null),
     prepared: (now) => now.prepared?.length ?? null,
     obs: (now) => now.obs?.version ?? null,
   };
   const cells = Object.keys(rows).map((name) => [name, h("dt", {}, t(`facts.${name}`)), h("dd", {})]);
+  const late = latenessPart();
   const element = h(
-    "dl",
-    { class: "facts" },
-    cells.map(([, term, what]) => [term, what]),
+    "div",
+    { class: "stages" },
+    h(
+      "dl",
+      { class: "facts" },
+      cells.map(([, term, what]) => [term, what]),
+    ),
+    late.element,
   );
   const leave = status.watch((now) => {
     for (const [name, term, what] of cells) {
@@ -165,5 +171,11 @@ function factsPart() {
       say(what, value === null ? "" : typeof value === "number" ? number(value) : value);
     }
   });
-  return { element, leave };
+  return {
+    element,
+    leave() {
+      leave();
+      late.leave();
+    },
+  };
 }

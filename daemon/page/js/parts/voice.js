@@ -3,6 +3,7 @@
 import { card, h, say, set, show } from "../dom.js";
 import { number, t } from "../i18n.js";
 import { status } from "../state.js";
+import { lateness } from "./lateness.js";
 import { counted } from "./words.js";
 
 const QUIET_DB = -60;
@@ -36,8 +37,10 @@ export function voicePart() {
     const voice = now?.voice ?? null;
     show(meters, voice !== null);
     show(none, voice === null && (now?.latency?.voice_ms ?? null) === null);
-    if (now !== null) say(late, counted("voice.late", now.late_blocks ?? 0));
-    show(late, now !== null && now.latency?.voice_ms != null);
+    const over = lateness(now);
+    if (now !== null) say(late, over?.short ?? counted("voice.late", now.late_blocks ?? 0));
+    set(late, "data-tone", over?.good === false ? "bad" : null);
+    show(late, over !== null || (now?.latency?.voice_ms ?? null) !== null);
     if (voice === null) return;
     into.update(voice.in_db ?? null);
     out.update(voice.out_db ?? null);
