@@ -21,14 +21,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from fomm_reference import Reference, relative
+from fomm_reference import Reference, adapted_scale, relative
 from fomm_weights import invent_state, pictures
 
 from obs_portrait.face.fomm.geometry import Keypoints
 from obs_portrait.face.fomm.live import Live
 from obs_portrait.face.fomm.model import Model
 from obs_portrait.face.fomm.networks import Networks
-from obs_portrait.face.fomm.transfer import scale
 from obs_portrait.face.fomm.weights import State, read
 
 CPU = torch.device("cpu")
@@ -47,7 +46,7 @@ class Demo:
             self.source = self.image(source)
             self.at_source = self.plain.keypoints(self.source)
             self.at_initial = self.plain.keypoints(self.image(initial))
-            self.scale = scale(Keypoints(*self.at_source), Keypoints(*self.at_initial))
+            self.scale = adapted_scale(self.at_source, self.at_initial)
 
     def image(self, picture: np.ndarray) -> Any:
         """Bytes to (1, 3, 256, 256) float."""
@@ -170,6 +169,32 @@ def show(title: str, rows: dict[str, dict[str, float]]) -> None:
         )
 
 
+def verdicts(device: str, away: dict[str, float], rows: dict[str, dict[str, float]], held: Any) -> list[str]:
+    """A line for each bar of the project: what it asks, what was measured, whether it is met."""
+    ours = {name: row for name, row in rows.items() if name.startswith("ours")}
+    fastest = max(ours.values(), key=lambda row: row["fps"])
+    exact = next(row for name, row in ours.items() if "float32" in name)
+    halves = [row["psnr_db"] for name, row in ours.items() if "float32" not in name]
+    found = [
+        ("keypoints and Jacobians within 1e-4", f"{max(away['keypoints'], away['jacobians']):.1e}",
+         max(away["keypoints"], away["jacobians"]) <= 1e-4),
+        ("picture within 1e-4 (mean) and 5e-3 (most)", f"{away['picture mean']:.1e}, {away['picture max']:.1e}",
+         away["picture mean"] <= 1e-4 and away["picture max"] <= 5e-3),
+        ("float32 at least 45 dB", f"{exact['psnr_db']:.1f} dB", exact["psnr_db"] >= 45),
+        ("16 bits at least 40 dB", f"{min(halves, default=np.inf):.1f} dB", min(halves, default=np.inf) >= 40),
+        ("at least 2.5 times as fast" if device == "cpu" else "at least 5 times as fast",
+         f"{fastest['times']:.2f}, float32 {exact['times']:.2f}", fastest["times"] >= (2.5 if device == "cpu" else 5)),
+    ]  # fmt: skip
+    if device != "cpu":
+        found.append(
+            ("250 fps, 99 % within 8 ms", f"{fastest['fps']:.0f} fps, {fastest['p99_ms']:.1f} ms",
+             fastest["fps"] >= 250 and fastest["p99_ms"] <= 8)
+        )  # fmt: skip
+    if held is not None:
+        found.append(("memory within 1 %", f"{held['growth_percent']:+.2f} %", held["growth_percent"] <= 1))
+    return [f"  {'met   ' if met else 'MISSED'} {bar}: {figure}" for bar, figure, met in found]
+
+
 def processor() -> str:
     """The CPU's name."""
     info = Path("/proc/cpuinfo")
@@ -217,6 +242,7 @@ def main() -> None:
                 f"  memory, {fastest}: {held['early_mb']:.0f} MB after {held['frames'] // 10:.0f} frames, "
                 f"{held['late_mb']:.0f} MB after {held['frames']:.0f} ({held['growth_percent']:+.2f} %)"
             )
+        print("\n".join(verdicts(device.type, away, rows, held)))
         result[device.type] = {"device": title, "parity": away, "rows": rows, "memory": held}
         if device.type == "cuda":
             fps = under_way(runs[fastest], frames, count)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-__all__ = ["Reference"]
+__all__ = ["Reference", "adapted_scale", "relative"]
 
 Points = tuple[Tensor, Tensor]
 """Values (N, 10, 2) and Jacobians (N, 10, 2, 2)."""
@@ -77,6 +77,26 @@ class Reference:
         mask = torch.softmax(conv(w, f"{p}.mask", x, 3), 1)
         flow = (flows.permute(0, 1, 4, 2, 3) * mask[:, :, None]).sum(1).permute(0, 2, 3, 1)
         return flow, torch.sigmoid(conv(w, f"{p}.occlusion", x, 3))
+
+
+def adapted_scale(source: Points, initial: Points) -> float:
+    """The root of the ratio of the areas of both convex hulls (--adapt_scale)."""
+    return (hull_area(source[0][0].tolist()) / hull_area(initial[0][0].tolist())) ** 0.5
+
+
+def hull_area(points: list[list[float]]) -> float:
+    """Of the convex hull (Andrew's monotone chain; the shoelace formula)."""
+    hull: list[list[float]] = []
+    for row in (sorted(points), sorted(points, reverse=True)):
+        chain: list[list[float]] = []
+        for x, y in row:
+            while len(chain) > 1 and (chain[-1][0] - chain[-2][0]) * (y - chain[-2][1]) <= (
+                chain[-1][1] - chain[-2][1]
+            ) * (x - chain[-2][0]):
+                chain.pop()
+            chain.append([x, y])
+        hull += chain[:-1]
+    return abs(sum(a[0] * b[1] - a[1] * b[0] for a, b in zip(hull, [*hull[1:], hull[0]], strict=True))) / 2
 
 
 def relative(kp_source: Points, kp_initial: Points, kp_driving: Points, scale: float) -> Points:
