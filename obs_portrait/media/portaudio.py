@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -23,11 +24,15 @@ WASAPI: Final = "Windows WASAPI"
 """Windows' own way to sound devices, as PortAudio calls it. Never run; from the documentation of both."""
 _PATIENCE: Final = 1.0
 """Seconds that a stream may take to end."""
+_ANSWERS_S: Final = 10.0
+"""Seconds that anybody's turn may last; then PortAudio hangs."""
 
 _streams: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 _turn: Final = threading.RLock()
 """Held while PortAudio is loaded anew, its devices are listed or a stream is opened: a microphone and a loudspeaker
 that come back at the same time do so in threads of their own."""
+_since: Final[list[float]] = []
+"""When each turn began that is not over: one within the other, all of one thread."""
 _stuck: Final = threading.Event()
 
 
@@ -87,7 +92,7 @@ def rescan() -> bool:
 
     Does nothing and returns False while a stream of ours is open, as it would end that stream.
     """
-    with _turn:
+    with turn():
         if any(not stream.closed for stream in _streams):
             return False
         sounddevice = load()
@@ -97,13 +102,28 @@ def rescan() -> bool:
         return True
 
 
-def turn() -> contextlib.AbstractContextManager[object]:
-    """While it is held nobody else loads PortAudio anew or opens a stream."""
-    return _turn
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """While it is held nobody else loads PortAudio anew or opens a stream.
+
+    Raises `MediaError` if somebody has had it for ten seconds: their device does not answer, and no other one can be
+    opened in this process.
+    """
+    while not _turn.acquire(timeout=0.05):
+        if time.monotonic() - min(_since, default=time.monotonic()) > _ANSWERS_S:
+            _stuck.set()
+            raise MediaError("Another sound device does not answer; unplug it, or restart the sound server.")
+    try:
+        _since.append(time.monotonic())
+        yield
+    finally:
+        _since.pop()
+        _turn.release()
 
 
 def stuck() -> bool:
-    """A stream could not be ended. PortAudio sees no new device in this process any more."""
+    """A stream could not be ended, or a device hangs while it is opened and another one is wanted. No new device can be
+    had in this process any more."""
     return _stuck.is_set()
 
 
@@ -126,7 +146,7 @@ def start(
     for rate in dict.fromkeys((SAMPLE_RATE, device.rate)):
         prepare(rate)
         try:
-            with _turn, quiet():
+            with turn(), quiet():
                 stream = kind(
                     samplerate=rate,
                     device=device.index,

@@ -117,13 +117,17 @@ def test_a_camera_that_stops_and_one_that_goes_are_told_apart(gate: Gated, sourc
 def test_a_lost_camera_can_be_opened_again_while_the_old_driver_still_hangs(
     gate: Gated, source: CameraSource, tmp_path: Path
 ) -> None:
+    assert source.let_go  # nothing of an earlier one
     source.close()  # its thread hangs in the driver
-    assert not gate.released.is_set()
+    assert not gate.released.is_set() and not source.let_go
     fresh = Gated(write_clip(tmp_path / "b.mkv"))
     again = FileCamera(lambda: fresh)
     again.open()
     gate.wake()  # the old thread wakes up, sees that nobody wants it, and lets its device go
     assert gate.released.wait(10)
+    assert source._stopped is not None
+    source._stopped.join(10)
+    assert source.let_go
     shown = again.read()
     assert shown is not None and shown.index == 0
     fresh.unplug()

@@ -45,6 +45,9 @@ class VideoSource(_Source):
     frame_count: int | None = None
     """Number of frames if known beforehand (a hint, for progress), else None."""
     duration_ns: int | None = None
+    prompt: bool = False
+    """True: `read` comes back within its timeout, with a frame or an error; one that does not come back hangs. False: a
+    file, which may show one picture for minutes."""
 
     @abstractmethod
     def read(self, timeout: float = 1.0) -> CameraFrame | None:
@@ -57,6 +60,11 @@ class VideoSource(_Source):
 
     damaged: int = 0
     """Frames or packets that could not be decoded so far."""
+
+    @property
+    def let_go(self) -> bool:
+        """After `close`: whether the device is free. False while a driver hangs that has it."""
+        return True
 
 
 class AudioSource(_Source):

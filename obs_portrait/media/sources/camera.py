@@ -35,13 +35,14 @@ class CameraSource(VideoSource):
     """A camera by number ("0") or by a part of its name. A thread of its own fetches pictures, so that `read` never
     gets one that has waited in the driver's queue: what the loop could not take in time is dropped and counted."""
 
-    live = True
+    live = prompt = True
 
     def __init__(self, which: str = "0", width: int = 1280, height: int = 720, rate: Fraction = Fraction(30)) -> None:
         self._which = which
         self._wish = (width, height, rate)
         self.name = f"camera {which}"
         self._fetcher: _Fetcher | None = None
+        self._stopped: _Fetcher | None = None
         self._taken = -1
 
     @property
@@ -110,7 +111,12 @@ class CameraSource(VideoSource):
     def close(self) -> None:
         fetcher, self._fetcher = self._fetcher, None
         if fetcher is not None:
+            self._stopped = fetcher
             fetcher.stop()
+
+    @property
+    def let_go(self) -> bool:
+        return self._stopped is None or not self._stopped.is_alive()
 
 
 class _Fetcher(threading.Thread):

@@ -23,7 +23,7 @@ _REGION: Final = re.compile(r"^(?P<x>-?\d+),(?P<y>-?\d+),(?P<w>\d+)x(?P<h>\d+)$"
 class ScreenSource(VideoSource):
     """The first screen, or the region "X,Y,WxH" in pixels of the whole desktop."""
 
-    live = True
+    live = prompt = True
 
     def __init__(self, region: str = "", rate: Fraction = Fraction(30)) -> None:
         match = _REGION.match(region) if region else None

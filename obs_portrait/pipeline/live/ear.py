@@ -1,4 +1,4 @@
-"""The audio process's way to a microphone that may be lost: blocks keep coming, silent ones if need be."""
+"""The audio process's way to a microphone that may be lost or hang: blocks keep coming, silent ones if need be."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from obs_portrait.errors import MediaError
 from obs_portrait.media.sources.base import AudioSource
 from obs_portrait.media.types import SAMPLE_RATE, MicBlock
 from obs_portrait.pipeline.live.policy import Backoff
+from obs_portrait.pipeline.live.reading import ANSWERS_NS, silent
 
 __all__ = ["Ear"]
 
@@ -26,7 +27,9 @@ class Ear:
     """`read` gives the next block of the source, renumbered so that the count never starts anew.
 
     When the source raises, a helper thread opens it again with back-off; until then `read` gives zeros at the pace of
-    the clock, so that the converter's state, the delay line and the sinks go on without a jump.
+    the clock, so that the converter's state, the delay line and the sinks go on without a jump. A helper whose device
+    hangs is waited for until another one is chosen, and then left behind. (A read that hangs stops the loop, and its
+    process is replaced.)
     """
 
     def __init__(
@@ -35,16 +38,16 @@ class Ear:
         source: AudioSource,
         notice: Callable[[str, bool], None],
         block: int = 480,
+        *,
+        opened: bool = True,
     ) -> None:
-        """`source` is open already."""
+        """`source` is open already. opened=False: it is not, and what `make` makes is opened in the background."""
         self._make, self._source, self._notice, self._block = make, source, notice, block
         self._index = 0
         self._next_ns = 0  # capture time that follows the last block
-        self._reopened: AudioSource | None = None
-        self._helper: threading.Thread | None = None
-        self._halt = threading.Event()
+        self._helper: _Helper | None = None
         self._backoff = Backoff()
-        self._usable = True
+        self._usable = opened
         self._told = self._changed = False
         self.skipped = 0
         """Samples that came too late to be of use."""
@@ -55,12 +58,16 @@ class Ear:
     def read(self) -> MicBlock | None:
         """The next block, waiting for it; None when a file has ended."""
         self._settle()
-        if self._changed and self._helper is None:  # what is being opened just now is taken, and then exchanged
-            self._changed = self._usable = False
-            self.ok = False
+        if self._changed:
+            self._changed = self._usable = self.ok = False
+            self._backoff.succeeded()
+            self._leave_helper()
         if not self._usable:
-            if self._helper is None:  # after a rest, or for another source
+            if self._helper is None:  # at the start, after a rest, or for another source
                 self._open_again(at_once=True)
+            elif self._helper.hangs and not self._helper.told:
+                self._helper.told, self._told = True, False
+                self._tell(silent(self._helper.device))
             return self._silence()
         try:
             block = self._read_fresh()
@@ -84,15 +91,21 @@ class Ear:
     def rest(self) -> None:
         """Frees the device. The next `read` opens it again, in the background, with silence until it is there."""
         self._settle()
+        self._leave_helper()
         if self._usable:
             self._usable, self.ok = False, False
-            with contextlib.suppress(Exception):
-                self._source.close()
+            _close(self._source)
 
     def _settle(self) -> None:
         """Takes what the helper thread has opened."""
-        if self._reopened is not None:
-            self._source, self._reopened, self._helper, self._usable = self._reopened, None, None, True
+        found = self._helper.take() if self._helper is not None else None
+        if found is not None:
+            self._source, self._helper, self._usable, self.name = found, None, True, found.name
+
+    def _leave_helper(self) -> None:
+        helper, self._helper = self._helper, None
+        if helper is not None:
+            helper.leave()
 
     def _read_fresh(self) -> MicBlock | None:
         """Old blocks that were there already are left out: a backlog (the device ran before the loop did, the machine
@@ -132,34 +145,86 @@ class Ear:
             self._notice(f"{why.rstrip('.')}; silence goes out until it is back.", True)
 
     def _open_again(self, *, at_once: bool = False) -> None:
-        self._helper = threading.Thread(target=self._reopen, args=(self._source, at_once), name="reopen", daemon=True)
+        self._helper = _Helper(self._make, self._source, self._backoff, self._tell, at_once)
         self._helper.start()
-
-    def _reopen(self, lost: AudioSource, at_once: bool) -> None:
-        with contextlib.suppress(Exception):
-            lost.close()
-        while not self._halt.wait(0.0 if at_once else self._backoff.failed()):
-            at_once = False
-            source = None
-            try:
-                source = self._make()
-                source.open()
-            except Exception as error:
-                self._tell(str(error) if isinstance(error, MediaError) else f"{type(error).__name__}: {error}")
-                if source is not None:
-                    with contextlib.suppress(Exception):
-                        source.close()
-                continue
-            self.name = source.name
-            self._reopened = source
-            return
 
     def close(self) -> None:
         """Releases the device."""
-        self._halt.set()
-        if self._helper is not None:
-            self._helper.join(1.0)
-        for source in (self._reopened, self._source):
-            if source is not None:
-                with contextlib.suppress(Exception):
-                    source.close()
+        helper = self._helper
+        self._leave_helper()
+        if helper is not None:
+            helper.join(1.0)
+        _close(self._source)
+
+
+class _Helper(threading.Thread):
+    """Closes a source and opens what `make` makes, again and again until that works or it is left."""
+
+    def __init__(
+        self,
+        make: Callable[[], AudioSource],
+        lost: AudioSource,
+        backoff: Backoff,
+        tell: Callable[[str], None],
+        at_once: bool,
+    ) -> None:
+        super().__init__(name="reopen", daemon=True)
+        self._make, self._lost, self._backoff, self._tell, self._at_once = make, lost, backoff, tell, at_once
+        self._left = threading.Event()
+        self._handing = threading.Lock()
+        self._found: AudioSource | None = None
+        self._since_ns = now_ns()  # 0: it waits for the next try
+        self.device = lost.name
+        self.told = False
+        """That it hangs."""
+
+    def run(self) -> None:
+        _close(self._lost)
+        while not self._left.is_set():
+            if not self._at_once:
+                self._since_ns = 0
+                if self._left.wait(self._backoff.failed()):
+                    return
+            self._at_once = False
+            self._since_ns = now_ns()
+            source = None
+            try:
+                source = self._make()
+                self.device = source.name
+                source.open()
+            except Exception as error:
+                if not self._left.is_set():
+                    self._tell(str(error) if isinstance(error, MediaError) else f"{type(error).__name__}: {error}")
+                if source is not None:
+                    _close(source)
+                continue
+            with self._handing:
+                left = self._left.is_set()
+                self._found = None if left else source
+            if left:
+                _close(source)
+            return
+
+    @property
+    def hangs(self) -> bool:
+        """What it does now takes too long."""
+        return bool(self._since_ns) and now_ns() - self._since_ns > ANSWERS_NS
+
+    def take(self) -> AudioSource | None:
+        """What it has opened, once."""
+        with self._handing:
+            found, self._found = self._found, None
+            return found
+
+    def leave(self) -> None:
+        """Nobody wants what it opens any more; from now on it tells nothing, and closes what it gets."""
+        with self._handing:
+            self._left.set()
+            found, self._found = self._found, None
+        if found is not None:  # whoever plays on does not wait for it
+            threading.Thread(target=_close, args=(found,), name="close", daemon=True).start()
+
+
+def _close(source: AudioSource) -> None:
+    with contextlib.suppress(Exception):
+        source.close()

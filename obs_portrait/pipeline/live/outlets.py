@@ -12,6 +12,7 @@ from obs_portrait.media.types import PersonaBlock
 from obs_portrait.pipeline.live import devices
 from obs_portrait.pipeline.live.messages import AudioSinkSpec
 from obs_portrait.pipeline.live.options import AudioPlan
+from obs_portrait.pipeline.live.reading import ANSWERS_NS, silent
 from obs_portrait.pipeline.live.returning import ReturningAudioSink
 
 __all__ = ["Outlets"]
@@ -92,6 +93,9 @@ class Outlets:
 
     def _exchange(self, spec: AudioSinkSpec | None, number: int) -> None:
         new = None
+        watch = threading.Timer(ANSWERS_NS / 1e9, self._say_silent, (spec, number))
+        watch.daemon = True
+        watch.start()
         try:
             if spec is not None:
                 new = self._make(spec)
@@ -100,6 +104,8 @@ class Outlets:
             why = str(error) if isinstance(error, PortraitError) else f"{type(error).__name__}: {error}."
             self._say("speaker", f"{why} The voice is heard where it was.", True)
             return
+        finally:
+            watch.cancel()
 
         def swap() -> None:
             if number != self._asked:
@@ -115,6 +121,11 @@ class Outlets:
 
         self._changes.append(swap)
         self._say("speaker", f"The voice is heard at {new.name}." if new else "The voice is heard nowhere here.", False)
+
+    def _say_silent(self, spec: AudioSinkSpec | None, number: int) -> None:
+        if number == self._asked:
+            device = spec if isinstance(spec, str) else "The device"
+            self._say("speaker", f"{silent(device)} The voice is heard where it was.", True)
 
     def close(self) -> None:
         """Finishes every sink."""

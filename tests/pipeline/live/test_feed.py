@@ -1,4 +1,5 @@
-"""The camera's thread: the newest wins, a lost one comes back, another one begins with nothing of the one before."""
+"""The camera's thread: the newest wins, a lost one comes back, another one begins with nothing of the one before, and
+one that hangs keeps nobody from another."""
 
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from obs_portrait.errors import MediaError
 from obs_portrait.media.sources.base import VideoSource
 from obs_portrait.media.types import CameraFrame
+from obs_portrait.pipeline.live import feed as module
+from obs_portrait.pipeline.live import reading
 from obs_portrait.pipeline.live.feed import Feed, Mailbox
 
 PATIENCE = 20.0
@@ -191,3 +194,137 @@ def test_a_drivers_surprise_is_a_lost_camera(error: Exception) -> None:
         assert _grey(box) == 10
         told.wait_for("0 is back.")
     assert type(error).__name__ in told.said[0][0]
+
+
+class Hanging(Endless):
+    """Its driver hangs in `open`, or, once it was told to, in `read`, until the test lets it go."""
+
+    def __init__(self, grey: int, *, opens: bool = False, prompt: bool = False) -> None:
+        super().__init__(grey)
+        self.go, self.inside, self.prompt = threading.Event(), threading.Event(), prompt
+        self.opens, self.reads = opens, True
+
+    def open(self) -> None:
+        super().open()
+        if not self.opens:
+            self._hang()
+
+    def read(self, timeout: float = 1.0) -> CameraFrame | None:
+        if not self.reads:
+            self._hang()
+        return super().read(timeout)
+
+    def _hang(self) -> None:
+        self.inside.set()
+        assert self.go.wait(PATIENCE)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "ANSWERS_NS", 300_000_000)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_camera_that_hangs_is_told_and_another_one_is_had_at_once() -> None:
+    box, told, old, hung, new = Mailbox[CameraFrame](), Told(), Endless(10), Hanging(20), Endless(30)
+    begun: list[str] = []
+    with _running(old, box, told) as feed:
+        assert _grey(box) == 10
+        feed.use(lambda: hung, lambda: begun.append("hung"))
+        told.wait_for("camera 20 does not answer; unplug it and plug it in again, or choose another;")
+        assert not feed.ok
+        feed.use(lambda: new, lambda: begun.append("new"))
+        assert [_grey(box) for _ in range(3)] == [30, 30, 30]
+        told.wait_for("0 is back.")
+        assert hung.opened == 1  # a second try of the same would only hang beside the first
+        hung.go.set()
+        _until(lambda: bool(hung.closed))  # what opens when nobody wants it any more is closed
+        assert {_grey(box) for _ in range(5)} == {30}
+    assert begun == ["new"] and not feed.stuck
+
+
+def test_another_camera_does_not_wait_until_the_first_ones_time_is_up() -> None:
+    box, told, old, hung, new = Mailbox[CameraFrame](), Told(), Endless(10), Hanging(20), Endless(30)
+    with _running(old, box, told) as feed:
+        feed.use(lambda: hung, lambda: None)
+        assert hung.inside.wait(PATIENCE)
+        box.take(0)
+        feed.use(lambda: new, lambda: None)
+        assert _grey(box) == 30
+        hung.go.set()
+    assert not told.said
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_second_opening_that_hangs_beside_the_first_asks_for_another_process() -> None:
+    box, told, old, hung, again = Mailbox[CameraFrame](), Told(), Endless(10), Hanging(20), Hanging(20)
+    with _running(old, box, told) as feed:
+        feed.use(lambda: hung, lambda: None)
+        told.wait_for("does not answer")
+        assert not feed.stuck
+        feed.use(lambda: again, lambda: None)
+        _until(lambda: feed.stuck)
+        hung.go.set()
+        again.go.set()
+    assert [problem for _, problem in told.said][:2] == [True, True]  # each is told
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_read_that_hangs_is_told_and_asks_for_another_process() -> None:
+    box, told, hung, new = Mailbox[CameraFrame](), Told(), Hanging(10, opens=True, prompt=True), Endless(20)
+    with _running(hung, box, told) as feed:
+        assert _grey(box) == 10
+        hung.reads = False
+        told.wait_for("does not answer")
+        assert feed.stuck and not feed.ok
+        box.take(0)
+        feed.use(lambda: new, lambda: None)
+        assert _grey(box) == 20
+        hung.go.set()
+        _until(lambda: bool(hung.closed))
+        assert {_grey(box) for _ in range(5)} == {20}  # the picture that it read at last goes nowhere
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_file_may_show_one_picture_for_long() -> None:
+    box, told, slow = Mailbox[CameraFrame](), Told(), Hanging(10, opens=True)
+    with _running(slow, box, told) as feed:
+        assert _grey(box) == 10
+        slow.reads = False
+        assert slow.inside.wait(PATIENCE)
+        assert not slow.go.wait(0.6)  # twice as long as a device would have
+        slow.reads = True
+        slow.go.set()
+        box.take(0)
+        assert _grey(box) == 10
+        assert feed.ok and not told.said
+
+
+def test_a_camera_that_is_not_let_go_asks_for_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Held(Endless):
+        free = False
+
+        @property
+        def let_go(self) -> bool:
+            return self.free
+
+    monkeypatch.setattr(module, "_HELD_NS", 300_000_000)
+    box, told, held = Mailbox[CameraFrame](), Told(), Held(10)
+    with _running(held, box, told) as feed:
+        assert _grey(box) == 10
+        held.there = False
+        told.wait_for("delivers nothing")
+        _until(lambda: feed.stuck)
+
+
+def test_a_first_opening_that_nobody_waits_for_is_the_feeds() -> None:
+    box, told, camera = Mailbox[CameraFrame](), Told(), Hanging(10)
+    feed = Feed(lambda: camera, camera, box, told, opened=False)
+    feed.start()
+    try:
+        assert camera.inside.wait(PATIENCE)
+        camera.go.set()
+        assert _grey(box) == 10
+    finally:
+        feed.stop()
+    assert camera.opened == 1 and camera.closed and not told.said

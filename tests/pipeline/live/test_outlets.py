@@ -13,6 +13,7 @@ from obs_portrait.errors import MediaError
 from obs_portrait.media.sinks.base import AudioSink
 from obs_portrait.media.types import MicBlock, PersonaBlock
 from obs_portrait.pipeline.live import devices
+from obs_portrait.pipeline.live import outlets as module
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.options import CONTROL_CELLS, AudioPlan, LiveOptions
 from obs_portrait.pipeline.live.outlets import Outlets
@@ -154,6 +155,20 @@ def test_the_speaker_that_was_chosen_last_is_heard_though_another_one_opens_late
     outlets.settle()
     assert outlets.sinks[1:] == [quick]
     assert door.ears[0].closed.wait(30)
+
+
+def test_a_speaker_that_hangs_is_told_while_the_voice_is_heard_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ANSWERS_NS", 100_000_000)
+    old, door = Ear("old"), Door()
+    outlets, told = _outlets(old)
+    outlets.open(0, outlets._plan.options.audio_sinks)
+    outlets.hear(door)
+    until(lambda: len(told) == 1, 10, "it is told")
+    assert "does not answer" in told[0][1] and told[0][1].endswith("The voice is heard where it was.")
+    outlets.settle()
+    outlets.write(_block(0))
+    assert old.heard == [0]
+    door.opens.set()
 
 
 @pytest.fixture
