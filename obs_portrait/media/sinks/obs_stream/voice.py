@@ -93,12 +93,13 @@ class VoiceTap:
     read slower, when it has been large for 10 s a little faster (by 0.3 and 0.2 %: 5 cents, which nobody hears), so
     that neither a clock that is off nor a writer that comes unevenly ever makes a gap or a growing delay. Otherwise
     samples pass unchanged. Where nothing is there it is silence, with 2 ms of fade before and after; after a gap the
-    voice goes on with a larger reserve.
+    voice goes on with a larger reserve. What was written before there was this tap it never gives: it may be old, and
+    the voice of somebody who has left the stage.
     """
 
     def __init__(self, ring: VoiceRing | None, reserve: int = 18 * _MS, fade: int = 2 * _MS) -> None:
         self._ring, self._reserve, self._fade = ring, reserve, fade
-        self._at = 0.0
+        self._at = float(ring.written) if ring is not None else 0.0
         self._running = False
         self._hold = float(reserve)
         self._owed = 0.0  # samples by which the slack is too small (read slower) or, negative, too large

@@ -49,8 +49,8 @@ def test_sound_passes_the_tap_unchanged_in_blocks_of_any_size(blocks: list[int],
     ring = VoiceRing()
     for begin in range(0, first, 480):
         ring.write(ramp(begin, min(480, first - begin)))
-    ring.write(ramp(first, RESERVE + 960))
     tap, at = VoiceTap(ring, RESERVE + 960, fade=0), first
+    ring.write(ramp(first, RESERVE + 960))
     for count in blocks:
         assert np.array_equal(tap.take(count), ramp(at, count))
         ring.write(ramp(ring.written, count))
@@ -63,6 +63,17 @@ def test_a_tap_without_a_ring_and_one_with_an_empty_ring_are_silent() -> None:
     tap = VoiceTap(VoiceRing())
     assert not any(tap.take(240).any() for _ in range(1000))
     assert (tap.gaps, tap.jumps) == (0, 0)
+
+
+def test_a_new_player_hears_nothing_of_what_was_said_before_it_came() -> None:
+    """The writer may be long dead, and what it wrote last the real voice of somebody who has left the stage."""
+    ring = VoiceRing()
+    ring.write(ramp(0, 9600))
+    for _ in range(3):
+        tap = VoiceTap(ring)
+        assert not any(tap.take(240).any() for _ in range(20))
+    ring.write(ramp(9600, 960))
+    assert tap.take(240)[-1] >= 9600
 
 
 class Numbers(VoiceRing):
