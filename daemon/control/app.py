@@ -40,6 +40,10 @@ TURN_S: Final = 10.0
 _TIDY_S: Final = 5.0
 """After an upload, which is done with by then, its memory is given back."""
 _BUSY: Final = "The daemon is busy: too many calls hang; see `obs-portrait status`."
+_OLD_SESSION: Final = (
+    "This page signed in before OBS Portrait started, and is not shown the camera: open it anew with "
+    "`obs-portrait dock --open`, or type the code of `obs-portrait dock` under Settings."
+)
 _log = logging.getLogger(__name__)
 
 
@@ -86,9 +90,11 @@ class ControlApp:
                 if bucket is not None and not bucket.take():
                     raise RefusalError(429, "Too many requests; wait a second.")
                 body = await self._body(request, row) if row.body is not None else None
+                if request.state.old and row.private(body):
+                    raise RefusalError(403, _OLD_SESSION, sign_in=True)
                 return answer_of(row, await self._call(row, body, where))
             except RefusalError as refused:
-                return refusal(refused.status, refused.sentence)
+                return refusal(refused.status, refused.sentence, sign_in=refused.sign_in)
             except Exception:
                 _log.exception("%s failed", row.id)
                 return refusal(500, "The daemon failed at this; its log says more.")

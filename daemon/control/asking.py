@@ -22,10 +22,10 @@ _MIB: Final = 1024 * 1024
 
 
 class RefusalError(Exception):
-    """Answered with this status and sentence."""
+    """Answered with this status and sentence. sign_in: a page that signs in anew may ask again."""
 
-    def __init__(self, status: int, sentence: str) -> None:
-        self.status, self.sentence = status, sentence
+    def __init__(self, status: int, sentence: str, *, sign_in: bool = False) -> None:
+        self.status, self.sentence, self.sign_in = status, sentence, sign_in
 
 
 @cache

@@ -41,18 +41,18 @@ _SAFE_HEADERS: Final = [
 ]
 
 
-def refusal(status: int, sentence: str) -> JSONResponse:
-    """An error as the API tells it."""
+def refusal(status: int, sentence: str, *, sign_in: bool = False) -> JSONResponse:
+    """An error as the API tells it. sign_in: a page that signs in anew may ask again."""
     headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}}.get(status)
-    return JSONResponse({"error": sentence}, status, headers)
+    return JSONResponse({"error": sentence, **({"sign_in": True} if sign_in else {})}, status, headers)
 
 
 class Guard:
     """Checks Host, Origin, rate and token of every HTTP request and WebSocket.
 
     With a right token a request has a rate of its own, so that no stranger can lock the streamer out; panic has
-    another, and so have the page's files. The scope's state tells the application: `authorised`, and `page` if it is
-    by a page's session.
+    another, and so have the page's files. The scope's state tells the application: `authorised`, `page` if it is by a
+    page's session, and `old` if that is from before this start of the daemon.
     """
 
     def __init__(self, app: ASGIApp, port: int, token: str, sessions: Sessions | None = None) -> None:
@@ -98,7 +98,8 @@ class Guard:
         by_token = len(offered) == 1 and self._is_bearer(offered[0])
         by_page = not offered and not is_file and self._is_page(scope, method)
         right = by_token or by_page
-        scope.setdefault("state", {}).update(authorised=right, page=by_page)
+        old = by_page and not self._sessions.new(cookie_of(scope) or "")
+        scope.setdefault("state", {}).update(authorised=right, page=by_page, old=old)
         bucket = self._strangers if not right else self._urgent if path == _URGENT else self._friends
         if not (self._files if is_file else bucket).take():
             return refusal(429, "Too many requests; wait a second.")

@@ -124,7 +124,10 @@ def schema() -> dict[str, Any]:
         "Error": {
             "type": "object",
             "required": ["error"],
-            "properties": {"error": {"type": "string", "description": "One sentence: what is wrong, and what to do."}},
+            "properties": {
+                "error": {"type": "string", "description": "One sentence: what is wrong, and what to do."},
+                "sign_in": {"type": "boolean", "description": "True: a page that signs in anew may ask again."},
+            },
         }
     }
     paths: dict[str, Any] = {}

@@ -57,6 +57,7 @@ class Operation:
     answer: its shape, for the schema. body: None where none is taken; largest: of it, in bytes.
     timeout: s after which the API answers 503. per_second: so many requests are answered, others with 429; None: as
     many as the guard lets in.
+    private: whether this, with that body, is for the token and for pages only that signed in since the daemon started.
     urgent: has threads and a rate of its own, so that it gets through whatever else hangs or floods. slow: may take
     seconds when all is well, and has threads of its own, so that nothing else waits for it.
     """
@@ -72,6 +73,7 @@ class Operation:
     slow: bool = False
     largest: int = LARGEST_BODY
     per_second: int | None = None
+    private: Callable[[Any], bool] = lambda body: False
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

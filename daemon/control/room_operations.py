@@ -148,10 +148,11 @@ ROOM_OPERATIONS: Final = (
     Operation(
         "GET", "/v1/preview/camera", "The camera with what was found in the face; 403 unless it was allowed.",
         lambda stage, body: stage.rooms.camera(), Media(("image/jpeg",), may_lack=True), per_second=_PREVIEWS,
+        private=lambda body: True,
     ),
     Operation(
         "POST", "/v1/preview/camera", "Allow the camera's preview for a minute, or end it.",
-        lambda stage, body: _ok(stage.rooms.allow_camera(body.on)), RoomDone, _Allowed,
+        lambda stage, body: _ok(stage.rooms.allow_camera(body.on)), RoomDone, _Allowed, private=lambda body: body.on,
     ),
     Operation(
         "GET", "/v1/personas/{name}/picture", "A persona's portrait, 256 pixels at most.",

@@ -144,9 +144,9 @@ class ControlServer:
             if self._wanted not in {0, self.port}:
                 self.moved = (
                     f"Port {self._wanted} is taken by another program, so the page is at {self.url} this time; docks "
-                    "in OBS that show the old address stay empty."
+                    "in OBS that show the old address stay empty, and every page signs in anew."
                 )
-            self._sessions = Sessions(self._path.with_name(PAGES_FILE))
+            self._sessions = Sessions(self._path.with_name(PAGES_FILE), self.port, moved=self.moved is not None)
             self._app = ControlApp(self._stage, self._token, self.port, sessions=self._sessions, timeout=self._timeout)
             self._peers = Peers(self._socket)
             doorstep = Doorstep(self._peers)

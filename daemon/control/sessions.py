@@ -8,6 +8,10 @@ two minutes and once; the page exchanges it for two secrets that are worth nothi
 - a **page key**, kept by the page in its own storage, which ends at the port, and sent as a header.
 
 pages.json holds the hashes of both beside control.json, so that OBS's dock stays signed in when the daemon restarts.
+
+Whoever listens at the page's address while no daemon runs is shown both by OBS's dock, which cannot know. So a session
+holds for the port that it was made on; when somebody else has that port, all of them end; and one from before this
+start of the daemon does not show the camera (`new`).
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from daemon.control.token import write_private
 from obs_portrait.errors import ControlError
@@ -57,14 +61,27 @@ class Pass:
 class Sessions:
     """Codes and signed-in browsers; every method may be called from any thread.
 
-    path: of pages.json, None keeps nothing. clock: seconds since the epoch.
+    path: of pages.json, None keeps nothing. port: that the pages are served on. moved: it is another one than was
+    wanted, which another program has. clock: seconds since the epoch.
     """
 
-    def __init__(self, path: Path | None = None, clock: Callable[[], float] = time.time) -> None:
-        self._path, self._clock = path, clock
+    def __init__(
+        self,
+        path: Path | None = None,
+        port: int = 0,
+        *,
+        moved: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path, self._port, self._clock = path, port, clock
         self._lock = threading.Lock()
         self._codes: dict[str, float] = {}
-        self._known: dict[str, tuple[str, float]] = _read(path) if path is not None else {}
+        kept = _read(path) if path is not None else []
+        self._known = {row.cookie: (row.key, row.made) for row in kept if row.port == port and not moved}
+        self._new: set[str] = set()
+        self._before = bool(kept)
+        if kept and moved:  # for good: what the other program was shown is worth nothing when the port is ours again
+            self._write()
 
     def new_code(self) -> str:
         """A code as "K7QF-93MX-2TPA" (58 bits) for `enter`; the oldest gives way if there are many."""
@@ -84,10 +101,11 @@ class Sessions:
             self._forget_old_codes()
             if self._codes.pop(_hash(letters), None) is None:
                 return None
-            first = not self._known
+            first = not self._known and not self._before
             while len(self._known) >= _SESSIONS:
                 del self._known[next(iter(self._known))]
             self._known[_hash(cookie)] = (_hash(key), self._clock())
+            self._new.add(_hash(cookie))
             self._write()
         return Pass(cookie, key, first)
 
@@ -95,6 +113,11 @@ class Sessions:
         """Whether this cookie belongs to a signed-in browser."""
         with self._lock:
             return self._find(cookie) is not None
+
+    def new(self, cookie: str) -> bool:
+        """Whether this cookie belongs to a browser that signed in since the daemon started."""
+        with self._lock:
+            return self._find(cookie) is not None and _hash(cookie) in self._new
 
     def matches(self, cookie: str, key: str) -> bool:
         """Whether cookie and page key belong to the same signed-in browser."""
@@ -112,6 +135,8 @@ class Sessions:
         """Signs every browser out."""
         with self._lock:
             self._known.clear()
+            self._new.clear()
+            self._before = False
             self._write()
 
     # ---- behind the lock -----------------------------------------------------------------------------------------
@@ -129,7 +154,10 @@ class Sessions:
     def _write(self) -> None:
         if self._path is None:
             return
-        rows = [{"cookie": cookie, "key": key, "made": made} for cookie, (key, made) in self._known.items()]
+        rows = [
+            {"cookie": cookie, "key": key, "made": made, "port": self._port}
+            for cookie, (key, made) in self._known.items()
+        ]
         try:
             write_private(self._path, {"version": 1, "pages": rows})
         except OSError as error:
@@ -140,23 +168,32 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
-def _read(path: Path) -> dict[str, tuple[str, float]]:
+class _Row(NamedTuple):
+    """port: None in a file from before ports were written there."""
+
+    cookie: str
+    key: str
+    made: float
+    port: int | None
+
+
+def _read(path: Path) -> list[_Row]:
     """What pages.json says; nothing if it is absent, damaged or another user's."""
     try:
         with path.open("rb") as file:
             if hasattr(os, "getuid") and os.fstat(file.fileno()).st_uid != os.getuid():
                 raise ControlError("it belongs to another user")
             content = json.loads(file.read(_LARGEST_FILE))
-        return dict(_row(row) for row in content["pages"][-_SESSIONS:])
+        return [_row(row) for row in content["pages"][-_SESSIONS:]]
     except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, ControlError) as error:
+        return []
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, ControlError) as error:
         _log.warning("%s is not used (%s): pages have to sign in again", path, error)
-        return {}
+        return []
 
 
-def _row(row: Any) -> tuple[str, tuple[str, float]]:
+def _row(row: Any) -> _Row:
     cookie, key, made = row["cookie"], row["key"], row["made"]
     if not all(isinstance(value, str) and len(value) == 64 for value in (cookie, key)):
         raise ValueError("an entry is not a hash")
-    return cookie, (key, float(made))
+    return _Row(cookie, key, float(made), row.get("port"))

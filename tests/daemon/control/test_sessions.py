@@ -106,6 +106,52 @@ def test_they_outlive_the_daemon_as_hashes(tmp_path: Path) -> None:
     assert not Sessions(path).knows(given_pass.cookie)
 
 
+def test_they_hold_for_the_port_that_they_were_made_on(tmp_path: Path) -> None:
+    """Whoever has the next port is another program, and what it was shown opens nothing here."""
+    path = tmp_path / "pages.json"
+    given_pass = (sessions := Sessions(path, 47651)).enter(sessions.new_code())
+    assert given_pass is not None
+    assert not Sessions(path, 47652).knows(given_pass.cookie)
+    assert Sessions(path, 47651).knows(given_pass.cookie)
+    content = json.loads(path.read_text("utf-8"))
+    for row in content["pages"]:
+        del row["port"]  # a file from before ports were written there
+    path.write_text(json.dumps(content))
+    again = Sessions(path, 47651)
+    assert not again.knows(given_pass.cookie)
+    entered = again.enter(again.new_code())
+    assert entered is not None
+    assert not entered.first  # somebody was here
+
+
+def test_where_another_program_has_the_port_all_end_for_good(tmp_path: Path) -> None:
+    path = tmp_path / "pages.json"
+    for port in (47651, 47652):  # also those that were made on the next port, when it had to be taken before
+        sessions = Sessions(path, port)
+        given_pass = sessions.enter(sessions.new_code())
+        assert given_pass is not None
+        assert not Sessions(path, 47652, moved=True).knows(given_pass.cookie)
+        assert not Sessions(path, port).knows(given_pass.cookie)
+
+
+def test_a_session_is_new_until_the_daemon_starts_again(tmp_path: Path) -> None:
+    path = tmp_path / "pages.json"
+    sessions = Sessions(path)
+    old = sessions.enter(sessions.new_code())
+    assert old is not None
+    assert sessions.new(old.cookie)
+    assert not sessions.new("x")
+    again = Sessions(path)
+    assert again.matches(old.cookie, old.key)
+    assert not again.new(old.cookie)
+    new = again.enter(again.new_code())
+    assert new is not None
+    assert again.new(new.cookie)
+    assert not again.new(old.cookie)
+    again.leave(new.cookie)
+    assert not again.new(new.cookie)
+
+
 def test_there_is_room_for_some_only(tmp_path: Path) -> None:
     sessions = Sessions(tmp_path / "pages.json")
     codes = [sessions.new_code() for _ in range(20)]
@@ -120,7 +166,18 @@ def test_there_is_room_for_some_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b'{"pages": 1}', b'{"pages": [{"cookie": "x"}]}', b"\xff" * 9, b"[" * 5000]
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"pages": 1}',
+        b'{"pages": [{"cookie": "x"}]}',
+        b'{"pages": ["x"]}',
+        b'{"pages": {}}',
+        b"\xff" * 9,
+        b"[" * 5000,
+    ],
 )
 def test_a_damaged_file_is_no_session_and_no_fault(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "pages.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +12,7 @@ from daemon.control.guard import COOKIE
 from daemon.control.server import ControlServer
 from daemon.control.site import FOLDER
 from tests.daemon.control.conftest import Knock
+from tests.daemon.control.stand_in import StageStandIn
 
 
 def test_every_file_is_served_as_what_it_is(knock: Knock) -> None:
@@ -114,12 +115,66 @@ def test_a_port_of_ones_own_is_not_moved(serve: Callable[..., ControlServer]) ->
     assert serve(yielding=True).moved is None
 
 
-def test_sessions_are_kept_beside_the_token(serve: Callable[..., ControlServer], folder: Path) -> None:
+def signed_in(server: ControlServer) -> dict[str, Any]:
+    """What a page that has just signed in sends with every request."""
+    code = server.sign_in_link().partition("#")[2]
+    entered = Knock(server.port, "")("POST", "/v1/session", {"code": code}, authorization=None)
+    cookie = entered.headers["set-cookie"].partition(";")[0]
+    assert cookie.startswith(f"{COOKIE}=")
+    own = f"http://127.0.0.1:{server.port}"
+    return {"authorization": None, "cookie": cookie, "x_page_key": entered.body["key"], "origin": own}
+
+
+def test_sessions_are_kept_beside_the_token(serve: Callable[..., ControlServer]) -> None:
     first = serve()
-    knock = Knock(first.port, "")
-    entered = knock("POST", "/v1/session", {"code": first.sign_in_link().partition("#")[2]}, authorization=None)
+    page = signed_in(first)
     first.stop()
-    second = Knock(serve().port, "")
-    signed = {"cookie": entered.headers["set-cookie"].partition(";")[0], "x_page_key": entered.body["key"]}
-    assert signed["cookie"].startswith(f"{COOKIE}=")
-    assert second("GET", "/v1/status", authorization=None, **signed).status == 200
+    second = Knock(serve(port=first.port).port, "")
+    assert second("GET", "/v1/status", **page).status == 200
+
+
+def test_where_another_program_takes_the_port_no_session_from_before_holds(serve: Callable[..., ControlServer]) -> None:
+    """It may be somebody who was shown cookie and key by the dock: neither the next port nor the old one takes them."""
+    first = serve()
+    page = signed_in(first)
+    first.stop()
+    with socket.create_server(("127.0.0.1", first.port)):
+        moved = serve(port=first.port, yielding=True)
+        assert moved.moved is not None
+        own = {**page, "origin": f"http://127.0.0.1:{moved.port}"}
+        assert Knock(moved.port, "")("GET", "/v1/status", **own).status == 401
+        fresh = signed_in(moved)
+        assert Knock(moved.port, "")("GET", "/v1/status", **fresh).status == 200
+        moved.stop()
+    again = serve(port=first.port, yielding=True)
+    assert again.moved is None
+    assert Knock(again.port, "")("GET", "/v1/status", **page).status == 401
+
+
+def test_a_session_from_before_the_start_does_not_show_the_camera(
+    serve: Callable[..., ControlServer], stage: StageStandIn
+) -> None:
+    first = serve()
+    page = signed_in(first)
+    knock = Knock(first.port, "")
+    assert knock("POST", "/v1/preview/camera", {"on": True}, **page).status == 200
+    assert knock("GET", "/v1/preview/camera", **page).status == 200
+    first.stop()
+    second = serve(port=first.port)
+    knock = Knock(second.port, "")
+    for refused in (
+        knock("GET", "/v1/preview/camera", **page),
+        knock("POST", "/v1/preview/camera", {"on": True}, **page),
+    ):
+        assert refused.status == 403
+        assert refused.body["sign_in"] is True
+        assert "`obs-portrait dock --open`" in refused.body["error"]
+    assert stage.rooms.asked == [("allow_camera", True)]  # before
+    assert knock("POST", "/v1/preview/camera", {"on": False}, **page).status == 200  # what ends it is always allowed
+    assert knock("GET", "/v1/preview", **page).status == 200
+    assert knock("GET", "/v1/status", **page).status == 200
+    new = signed_in(second)
+    assert knock("GET", "/v1/preview/camera", **new).body == {"error": "The camera is not shown unless you ask for it."}
+    assert knock("POST", "/v1/preview/camera", {"on": True}, **new).status == 200
+    assert knock("GET", "/v1/preview/camera", **new).status == 200
+    assert knock("GET", "/v1/preview/camera", **page).status == 403  # also while somebody else may look
