@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 from pathlib import Path
 from typing import Final
 
 from obs_portrait.checkpoints.catalog import Entry
 from obs_portrait.errors import CheckpointError
-from obs_portrait.folders import config_dir, take_place
+from obs_portrait.folders import config_dir, write_whole
 
 __all__ = ["accept", "accepted", "describe", "licences_path"]
 
@@ -43,11 +42,8 @@ def accept(entry: Entry) -> None:
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     rows[entry.name] = {"licence": entry.licence, "accepted": today}
     path = licences_path()
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        take_place(draft, path)
+        write_whole(path, json.dumps(rows, indent=1) + "\n")
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written ({error.strerror or error}).") from error
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from obs_portrait.checkpoints.catalog import place
+from obs_portrait.checkpoints import licences
+from obs_portrait.checkpoints.catalog import locate, place
 from obs_portrait.checkpoints.pull import partial, pull
 from obs_portrait.errors import CheckpointError
-from obs_portrait.folders import WEIGHTS_VARIABLE
+from obs_portrait.folders import CONFIG_VARIABLE, WEIGHTS_VARIABLE
 from tests.checkpoints.conftest import BODY, HURRY, Serve, entry
 
 
@@ -97,6 +98,40 @@ def test_weights_on_a_disk_that_cannot_be_written_to_are_used_without_a_pin(site
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     assert pull(row) == place(row)
     assert [path.name for path in place(row).parent.iterdir()] == ["weights.bin"]
+
+
+def fill(folder: Path) -> None:
+    with pytest.raises(OSError, match="No space left"), (folder / "filler").open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+
+
+def test_a_pin_that_finds_no_room_is_told_and_leaves_nothing(
+    site: Serve, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = entry(site(), known=False)
+    monkeypatch.setattr("obs_portrait.checkpoints.catalog.load_catalog", lambda: {"thing": row})
+    place(row).parent.mkdir()
+    place(row).write_bytes(BODY[:1000])
+    fill(small_disk)
+    with pytest.raises(CheckpointError, match=r"weights\.bin\.pin: the pin cannot be written \(No space left"):
+        locate("thing")
+    assert [path.name for path in place(row).parent.iterdir()] == ["weights.bin"]
+    (small_disk / "filler").unlink()
+    assert locate("thing") == place(row)
+    assert sorted(path.name for path in place(row).parent.iterdir()) == ["weights.bin", "weights.bin.pin"]
+
+
+def test_a_licence_that_finds_no_room_is_told_and_leaves_nothing(
+    site: Serve, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CONFIG_VARIABLE, str(small_disk / "config"))
+    row = entry(site())
+    before = licences.licences_path().read_bytes()
+    fill(small_disk)
+    with pytest.raises(CheckpointError, match=r"licences\.json: cannot be written \(No space left"):
+        licences.accept(row)
+    assert [path.read_bytes() for path in (small_disk / "config").iterdir()] == [before]
 
 
 def test_a_file_where_the_folder_should_be(site: Serve, folders: Path) -> None:
