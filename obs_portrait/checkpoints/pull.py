@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from obs_portrait.checkpoints import pins
-from obs_portrait.checkpoints.catalog import Entry, locate, place, present
+from obs_portrait.checkpoints import formats, pins
+from obs_portrait.checkpoints.catalog import Entry, place, present
 from obs_portrait.checkpoints.digests import LABELS, digests, megabytes
 from obs_portrait.checkpoints.filelock import locked
 from obs_portrait.checkpoints.licences import accepted
@@ -71,7 +71,6 @@ def pull(
             _download(entry, target, progress, trying, repin, patience or Patience())
     except OSError as error:
         raise CheckpointError(f"{error.filename or target}: {error.strerror or error}.") from error
-    locate.cache_clear()
     return target
 
 
@@ -143,4 +142,6 @@ def _wrong(entry: Entry, path: Path, target: Path, repin: bool) -> str | None:
             f"its file has SHA-256 {found['sha256'][:16]}…, another than the one that was pinned on {pin.date} "
             f"({pin.sha256[:16]}…); if you trust it, add --repin"
         )
+    if entry.sha256 is None and (strange := formats.strange(path, entry.family)):
+        return f"its file is not what it should be: {strange}"
     return None

@@ -16,7 +16,7 @@ from typing import Final
 from obs_portrait.checkpoints.catalog import Entry
 from obs_portrait.checkpoints.digests import megabytes
 from obs_portrait.checkpoints.part import Part, State
-from obs_portrait.checkpoints.web import TIMEOUT_S, AddressError, request, why
+from obs_portrait.checkpoints.web import TIMEOUT_S, AddressError, printable, request, why
 from obs_portrait.errors import CheckpointError
 from obs_portrait.folders import WEIGHTS_VARIABLE
 
@@ -28,6 +28,9 @@ Progress = Callable[[int, int | None], None]
 SPARE: Final = 64 << 20
 """Bytes of the disk that are left free."""
 _BLOCK: Final = 1 << 18
+_NUMBER: Final = "([0-9]{1,18})"
+"""A count of bytes in a header; a longer one is nonsense, and one of thousands of digits is an attack."""
+_TEXT: Final = re.compile(r"text/.*|.*[/+](xml|json)")
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -75,7 +78,9 @@ def _once(entry: Entry, url: str, part: Part, timeout: float, progress: Progress
         headers["If-Range"] = state.validator
     with request(url, headers, entry.redirects, timeout) as answer:
         if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            whole = re.fullmatch(r"bytes \*/(\d+)", answer.headers.get("Content-Range", ""))
+            if not have:
+                raise AddressError("it answers that there is no such part, though the whole file was asked for")
+            whole = re.fullmatch(rf"bytes \*/{_NUMBER}", answer.headers.get("Content-Range", ""))
             if whole and int(whole[1]) == have:  # the last byte was here before the program ended
                 _check_size(entry, have)
                 return True
@@ -109,12 +114,14 @@ def _told(answer: http.client.HTTPResponse, url: str, have: int) -> State | None
     etag = headers.get("ETag")
     validator = etag if etag and not etag.startswith("W/") else headers.get("Last-Modified")
     if answer.status == HTTPStatus.PARTIAL_CONTENT:
-        span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", headers.get("Content-Range", ""))
+        span = re.fullmatch(rf"bytes {_NUMBER}-{_NUMBER}/{_NUMBER}", headers.get("Content-Range", ""))
         if not span or int(span[1]) != have or int(span[2]) != int(span[3]) - 1:
             return None
         return State(url, validator, int(span[3]))
-    length = headers.get("Content-Length", "")
-    return State(url, validator, int(length) if length.isdecimal() else None)
+    length = headers.get("Content-Length")
+    if length is not None and not re.fullmatch(_NUMBER, length):
+        raise AddressError("the length that it tells is no number of bytes")
+    return State(url, validator, None if length is None else int(length))
 
 
 def _changed(state: State | None, told: State) -> bool:
@@ -129,10 +136,12 @@ def _changed(state: State | None, told: State) -> bool:
 
 def _check(entry: Entry, answer: http.client.HTTPResponse, total: int | None) -> None:
     kind = answer.headers.get_content_type() if answer.headers.get("Content-Type") else ""
-    if kind == "text/html":
+    if kind in ("text/html", "application/xhtml+xml"):
         raise AddressError("it answers with a web page instead of the file")
+    if _TEXT.fullmatch(kind):  # how stores tell that they refuse
+        raise AddressError(f"it answers with text ({printable(kind)}) instead of the file")
     if (coding := answer.headers.get("Content-Encoding", "identity")) != "identity":
-        raise AddressError(f"it sends the file in the coding '{coding}', which was not asked for")
+        raise AddressError(f"it sends the file in the coding '{printable(coding)}', which was not asked for")
     if total is None and entry.size is None:
         raise AddressError("it does not say how long the file is")
     if total is not None:
@@ -142,6 +151,8 @@ def _check(entry: Entry, answer: http.client.HTTPResponse, total: int | None) ->
 def _check_size(entry: Entry, total: int) -> None:
     if entry.size is not None and total != entry.size:
         raise AddressError(f"its file has {total:,} bytes where {entry.size:,} are known")
+    if total < entry.min_size:
+        raise AddressError(f"its file has {total:,} bytes, such weights have {entry.min_size:,} at least")
     if total > entry.limit:
         raise AddressError(f"its file has {total:,} bytes, more than the {entry.limit:,} that are taken")
 

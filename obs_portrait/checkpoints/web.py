@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
-__all__ = ["AddressError", "allowed", "request", "why"]
+__all__ = ["AddressError", "allowed", "printable", "request", "why"]
 
 REDIRECTS: Final = 5
 TIMEOUT_S: Final = 30.0
@@ -30,15 +30,26 @@ class AddressError(Exception):
         self.final = final
 
 
+def printable(text: str) -> str:
+    """What a server says, fit for a terminal: no escapes, 80 characters at most."""
+    shown = "".join(one if one.isprintable() else "?" for one in text[:81])
+    return shown if len(shown) <= 80 else f"{shown[:79]}…"
+
+
 def allowed(start: str, target: str, redirects: tuple[str, ...]) -> str | None:
     """None if a download may go on from `start` to `target`, else why not. redirects: hosts, or ".host" for all hosts
     below it. Without encryption a download may only stay on this machine."""
-    old, new = urlsplit(start), urlsplit(target)
-    host = (new.hostname or "").lower()
+    old = urlsplit(start)
+    try:
+        new = urlsplit(target)
+        host = (new.hostname or "").lower()
+        _ = new.port  # raises if it is none
+    except ValueError:
+        return "it redirects to what is no address"
     if new.scheme != "https" and (old.scheme == "https" or new.scheme != "http" or host not in _LOOPBACK):
-        return f"it redirects to {new.scheme}://{host}, which is not encrypted"
+        return f"it redirects to {printable(f'{new.scheme}://{host}')}, which is not encrypted"
     if host != old.hostname and not any(host == one or (one[:1] == "." and host.endswith(one)) for one in redirects):
-        return f"it redirects to {host}, which the catalogue does not name"
+        return f"it redirects to {printable(host)}, which the catalogue does not name"
     return None
 
 
@@ -84,8 +95,11 @@ def request(
             location = answer.headers.get("Location")
             if not 300 <= answer.status < 400 or not location:
                 passing = answer.status >= 500 or answer.status in _PASSING
-                raise AddressError(f"HTTP {answer.status} {answer.reason}".strip(), final=not passing)
-        target = urljoin(place, location)
+                raise AddressError(f"HTTP {answer.status} {printable(answer.reason)}".strip(), final=not passing)
+        try:
+            target = urljoin(place, location)
+        except ValueError:
+            raise AddressError("it redirects to what is no address") from None
         if reason := allowed(place, target, (*redirects, urlsplit(url).hostname or "")):
             raise AddressError(reason)
         place = target
@@ -105,4 +119,4 @@ def why(error: Exception) -> AddressError:
         return AddressError("the connection was cut", final=False)
     if isinstance(cause, OSError) and cause.strerror:
         return AddressError(cause.strerror[:1].lower() + cause.strerror[1:], final=False)
-    return AddressError(str(cause) or type(cause).__name__)
+    return AddressError(printable(str(cause)) or type(cause).__name__)

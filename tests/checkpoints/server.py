@@ -28,6 +28,7 @@ class Site:
     tells_length: bool = True
     length: int | None = None  # a lie
     status: int | None = None
+    raw: bytes | None = None  # the whole answer, header and all
     location: str | None = None
     content_type: str = "application/octet-stream"
     encoding: str | None = None
@@ -52,6 +53,9 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             self.close_connection = True
             cut = site.cuts.pop(0) if site.cuts else None
             if cut == 0:
+                return
+            if site.raw is not None:
+                self.wfile.write(site.raw)
                 return
             if site.location is not None and self.path != "/final":
                 self.send_response(302)

@@ -42,6 +42,7 @@ def test_every_row_is_complete() -> None:
         assert row.urls or row.package, f"{row.name}: there is no way to get it"
         assert all(url.startswith("https://") for url in row.urls)
         assert (row.size is None) <= (row.sha256 is None), f"{row.name}: a known hash without a known size"
+        assert row.size or row.min_size > 1_000_000, f"{row.name}: an error page could be taken for it"
 
 
 def test_what_is_known_of_the_weights_of_the_first_order_model() -> None:
@@ -95,6 +96,8 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         (ROW.replace("https:", "file:"), "not an https address"),
         (ROW.replace("size = 3", "size = -3"), "'size' is -3"),
         (ROW.replace("size = 3", 'size = "3"'), "'size' is '3'"),
+        (ROW + "\nmin_size = 4", "'min_size' is more than the 3 bytes"),
+        (ROW + "\nmin_size = 0", "'min_size' is 0"),
         (ROW.replace("ba7816", "BA7816"), "64 hexadecimal digits"),
         (ROW.replace("ba7816", "ba78"), "64 hexadecimal digits"),
         (ROW.replace('"thing.bin"', '"../thing.bin"'), "cannot be the name"),

@@ -24,6 +24,11 @@ from obs_portrait.errors import CheckpointError
 from tests.checkpoints.conftest import BODY, HURRY, OTHER, Serve, entry
 
 
+def head(status: str, *lines: str) -> bytes:
+    """An answer as it goes over the wire, with three bytes of a body."""
+    return "\r\n".join((f"HTTP/1.1 {status}", *lines, "", "abc")).encode("latin-1")
+
+
 def left(folder: Path) -> set[str]:
     """What lies in the folder of the weights, but for the lock."""
     return {path.name for path in (folder / "thing").glob("*") if path.suffix != ".lock"}
@@ -191,6 +196,27 @@ def test_the_second_address_goes_on_where_the_first_ended(site: Serve) -> None:
             {"body": b"<html>log in</html>", "content_type": "text/html; charset=utf-8"},
             "it answers with a web page instead",
         ),
+        ({"content_type": "text/plain"}, "it answers with text (text/plain) instead"),
+        ({"content_type": "application/xml"}, "it answers with text (application/xml) instead"),
+        ({"content_type": "application/problem+json"}, "it answers with text (application/problem+json) instead"),
+        ({"raw": head("200 OK", f"Content-Length: {'9' * 5000}")}, "the length that it tells is no number of bytes"),
+        ({"raw": head("200 OK", "Content-Length: -5")}, "the length that it tells is no number of bytes"),
+        (
+            {"raw": head("206 Partial Content", f"Content-Range: bytes 0-{'9' * 5000}/{'9' * 5000}")},
+            "it answers with another part of the file than was asked for (tried 3 times)",
+        ),
+        (
+            {"raw": head("416 Range Not Satisfiable", "Content-Range: bytes */0")},
+            "it answers that there is no such part, though the whole file was asked for",
+        ),
+        ({"location": "http://[bad/x"}, "it redirects to what is no address"),
+        ({"location": "http://127.0.0.1:99999/x"}, "it redirects to what is no address"),
+        ({"location": "http://127.0.0.1:abc/x"}, "it redirects to what is no address"),
+        (
+            {"raw": head("404 \x1b[31mGone\x1b]0;title\x07" + "!" * 200)},
+            "HTTP 404 ?[31mGone?]0;title?" + "!" * 60 + "….",
+        ),
+        ({"location": "http://a\x1bc\x9b/x"}, "it redirects to http://a?c?, which is not encrypted"),
         ({"encoding": "gzip"}, "it sends the file in the coding 'gzip'"),
         ({"status": 404}, "HTTP 404 Not Found"),
         ({"status": 503}, "HTTP 503 Service Unavailable (tried 3 times)"),
@@ -209,6 +235,7 @@ def test_an_address_that_fails_is_told_and_the_next_one_is_taken(
     with pytest.raises(CheckpointError) as caught:
         pull(entry(bad), patience=HURRY)
     assert str(caught.value).startswith(f"thing could not be downloaded: 127.0.0.1: {reason}"), caught.value
+    assert str(caught.value).isprintable()
     assert not (folders / "thing" / "weights.bin").exists()
     path = pull(entry(bad, good), patience=HURRY)
     assert path.read_bytes() == BODY and left(folders) == {"weights.bin"}
@@ -267,6 +294,44 @@ def test_the_first_file_is_pinned_and_another_one_is_refused(site: Serve) -> Non
     assert again is not None and again.sha256 == hashlib.sha256(OTHER).hexdigest()
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "its file has 0 bytes, such weights have 1 at least"),
+        (b"<Error>AccessDenied</Error>", "its file is not what it should be: it is neither a PyTorch checkpoint nor"),
+        (BODY, "its file is not what it should be: it is neither a PyTorch checkpoint nor"),
+        (b"PK\x03\x04" + BODY, "its file is not what it should be: it is a PyTorch checkpoint that was cut off"),
+    ],
+)
+def test_what_cannot_be_the_weights_is_not_pinned(site: Serve, folders: Path, body: bytes, reason: str) -> None:
+    good = b"\x02" + bytes(7) + b"{}" + BODY
+    row = entry(site(body=body), known=False, family="fomm")
+    with pytest.raises(CheckpointError) as caught:
+        pull(row, patience=HURRY)
+    assert str(caught.value).startswith(f"thing could not be downloaded: 127.0.0.1: {reason}"), caught.value
+    assert left(folders) == set()
+    assert pull(entry(site(body=body), site(body=good), known=False, family="fomm")).read_bytes() == good
+
+
+def test_a_file_that_is_too_short_is_not_begun(site: Serve, folders: Path) -> None:
+    server = site()
+    with pytest.raises(CheckpointError, match="1,000,003 bytes, such weights have 1,000,004 at least"):
+        pull(entry(server, known=False, min_size=len(BODY) + 1))
+    assert left(folders) == set()
+    assert pull(entry(server, known=False, min_size=len(BODY))).read_bytes() == BODY
+
+
+def test_a_page_saved_by_hand_is_refused_and_not_pinned(site: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = entry(site(), known=False, family="fomm", min_size=20)
+    monkeypatch.setattr("obs_portrait.checkpoints.catalog.load_catalog", lambda: {"thing": row})
+    place(row).parent.mkdir(parents=True)
+    for page, says in ((b"<html>", "6 bytes, thing has 20 at least"), (b"<html>" * 9, "neither a PyTorch checkpoint")):
+        place(row).write_bytes(page)
+        with pytest.raises(CheckpointError, match=says):
+            locate("thing")
+        assert not pins.pin_path(place(row)).exists()
+
+
 def test_an_md5_is_held_to_and_the_file_is_pinned_all_the_same(site: Serve) -> None:
     good, bad = site(), site(body=OTHER)
     md5 = hashlib.md5(BODY, usedforsecurity=False).hexdigest()
@@ -285,7 +350,6 @@ def test_a_file_put_there_by_hand_is_pinned_at_its_first_use(site: Serve, monkey
     place(row).write_bytes(BODY)
     assert locate("thing") == place(row)
     place(row).write_bytes(OTHER)
-    locate.cache_clear()
     with pytest.raises(CheckpointError, match="was pinned on"):
         locate("thing")
 
