@@ -71,9 +71,9 @@ def register(app: typer.Typer) -> None:
         name: Annotated[str | None, typer.Argument(help="Only these weights (default: all that are here).")] = None,
     ) -> None:
         """Checks size and hash of what is here. Ends with exit status 1 if anything is wrong."""
-        from obs_portrait.checkpoints.catalog import load_catalog, lookup, present
+        from obs_portrait.checkpoints.catalog import load_catalog, lookup
 
-        rows = [_row(entry, present) for entry in ([lookup(name)] if name else load_catalog().values())]
+        rows = [_row(entry, _read) for entry in ([lookup(name)] if name else load_catalog().values())]
         here = [row for row in rows if row["state"] != "missing"]
         for row in here:
             typer.echo(f"{row['name']}: {row['problem'] or 'ok'}")
@@ -93,25 +93,30 @@ def register(app: typer.Typer) -> None:
     def convert(
         source: Annotated[str, typer.Argument(metavar="SRC", help="A .pth.tar file, or the name of weights.")],
         target: Annotated[
-            Path | None, typer.Argument(metavar="[DST]", help="Default: SRC with .safetensors in place of .pth.tar.")
+            Path | None,
+            typer.Argument(metavar="[DST]", help="Default: SRC with .safetensors in place of .pth.tar, .pth or .pt."),
         ] = None,
         *,
         force: Annotated[bool, typer.Option("--force", "-f", help="Replace DST if it is there already.")] = False,
     ) -> None:
-        """Writes a checkpoint of the first-order motion model as .safetensors: smaller, and faster to load."""
+        """Writes a checkpoint of the first-order motion model as .safetensors: smaller, and faster to load.
+
+        Beside weights of the catalogue it is found by their name and loaded in their place.
+        """
+        from obs_portrait.checkpoints import trust
         from obs_portrait.face.fomm import convert as write
         from obs_portrait.media.files import check_output
 
         if not _has_torch():
             raise CheckpointError("Converting needs PyTorch. Type: pip install 'obs-portrait[neural]'")
         src = _source(source)
-        dst = target or src.with_name(
-            src.name.removesuffix(".tar").removesuffix(".pth").removesuffix(".pt") + ".safetensors"
-        )
+        dst = target or trust.beside(src)
+        if dst is None:
+            raise typer.BadParameter(f"'{src.name}' is no .pth.tar, .pth or .pt file: name DST too.", param_hint="SRC")
         if dst.suffix.lower() != ".safetensors":
             raise typer.BadParameter(f"'{dst}' does not end in .safetensors.", param_hint="DST")
         check_output(dst, force)
-        write(src, dst)
+        trust.convert(src, dst, write)
         typer.echo(dst)
 
 
@@ -133,6 +138,17 @@ def _source(text: str) -> Path:
             raise CheckpointError(f"{path}: there is no such file.")
         return path
     return locate(lookup(text).name)
+
+
+def _read(entry: Entry) -> Path | None:
+    """As `present`, and the converted copy is read too."""
+    from obs_portrait.checkpoints import pins
+    from obs_portrait.checkpoints.catalog import present
+    from obs_portrait.checkpoints.trust import converted
+
+    if (copy := converted(entry)) is not None:
+        pins.hold(copy)
+    return present(entry)
 
 
 def _glance(entry: Entry) -> Path | None:

@@ -17,6 +17,7 @@ from daemon.cli import app
 from obs_portrait.checkpoints import licences, pins
 from obs_portrait.checkpoints.catalog import Entry, place
 from obs_portrait.checkpoints.pull import partial
+from obs_portrait.checkpoints.trust import ready
 from tests.checkpoints.conftest import BODY, OTHER, Serve, entry
 
 
@@ -134,7 +135,7 @@ def test_convert_without_torch_says_what_to_type(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize(
     ("source", "target"),
-    [("vox-adv-cpk.pth.tar", "vox-adv-cpk.safetensors"), ("a.pth", "a.safetensors"), ("b.PT", "b.PT.safetensors")],
+    [("vox-adv-cpk.pth.tar", "vox-adv-cpk.safetensors"), ("a.pth", "a.safetensors"), ("b.PT", "b.safetensors")],
 )
 def test_convert_writes_beside_its_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, target: str
@@ -150,6 +151,37 @@ def test_convert_writes_beside_its_source(
     assert code == 1 and "exists already" in output and len(asked) == 1
     assert run("convert", str(tmp_path / source), "--force")[0] == 0
     assert run("convert", str(tmp_path / source), str(tmp_path / "c.onnx"))[0] == 2
+
+
+@pytest.mark.parametrize("source", ["a.safetensors", "weights.bin"])
+def test_convert_asks_where_to_if_the_name_does_not_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.setattr("obs_portrait.face.fomm.convert", lambda src, dst: dst.write_bytes(b"y"))
+    monkeypatch.setattr("daemon.commands.checkpoints._has_torch", lambda: True)
+    (tmp_path / source).write_bytes(b"x")
+    code, output = run("convert", str(tmp_path / source))
+    assert code == 2 and "name DST too" in " ".join(output.replace("│", " ").split())
+    assert run("convert", str(tmp_path / source), str(tmp_path / "b.safetensors"))[0] == 0
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted([source, "b.safetensors"])
+
+
+def test_what_was_converted_by_name_is_found_by_name_and_verified(
+    row: Entry, site: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = entry(site(), known=False, file="weights.pth.tar")
+    monkeypatch.setattr("obs_portrait.checkpoints.catalog.load_catalog", lambda: {"thing": made})
+    monkeypatch.setattr("obs_portrait.face.fomm.convert", lambda src, dst: dst.write_bytes(b"y"))
+    monkeypatch.setattr("daemon.commands.checkpoints._has_torch", lambda: True)
+    run("pull", "thing")
+    twin = place(made).with_name("weights.safetensors")
+    for words in (["thing"], ["Thing", "--force"], [str(place(made)), "--force"]):
+        assert run("convert", *words) == (0, f"{twin}\n")
+        assert ready("thing") == twin
+    assert run("path", "thing") == (0, f"{place(made)}\n") and run("verify") == (0, "thing: ok\n")
+    twin.write_bytes(b"z")
+    code, output = run("verify")
+    assert code == 1 and "weights.safetensors: SHA-256" in output
 
 
 def test_convert_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:

@@ -192,18 +192,21 @@ class FommEngine(FaceEngine):
 
 
 def find_checkpoint(name: str) -> Path:
-    """The file that a setting names: a path, or weights of the catalogue, verified. Raises `CheckpointError`."""
+    """The file that a setting names: a path, or weights of the catalogue (their converted copy if there is one).
+    Verified, a path too as far as anything is known of it. Raises `CheckpointError`."""
+    from obs_portrait.checkpoints.catalog import lookup
+    from obs_portrait.checkpoints.trust import ready, vouch
+
     path = Path(name).expanduser()
     if path.is_file():
+        vouch(path)
         return path
     if path.suffix or len(path.parts) > 1:
         raise CheckpointError(f"{path}: there is no such checkpoint; give the path of a .pth.tar or .safetensors file.")
-    from obs_portrait.checkpoints.catalog import locate, lookup
-
     entry = lookup(name)
     if entry.family != "fomm":
         raise CheckpointError(f"The weights '{entry.name}' are of another family; the engine 'fomm' cannot use them.")
-    return locate(entry.name)
+    return ready(entry.name)
 
 
 def _precisions(wanted: torch.dtype, fastest: torch.dtype, steps_down: bool) -> list[torch.dtype]:

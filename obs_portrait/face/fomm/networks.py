@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
+from obs_portrait.checkpoints.trust import vouch
+from obs_portrait.checkpoints.verdicts import Stamp, stamp
 from obs_portrait.errors import CheckpointError
 from obs_portrait.face.fomm.device import making, using
 from obs_portrait.face.fomm.fast import FastDecoder, FastDetector, FastMotion
@@ -58,22 +60,26 @@ class Networks:
             return Encoded(features.to(here), small.to(here), Keypoints(value.to(here), jacobian.to(here)))
 
 
-_Key = tuple[str, int, int, str, torch.dtype]
+_Key = tuple[str, Stamp, str, torch.dtype]
 _SHARED: Final[weakref.WeakValueDictionary[_Key, Networks]] = weakref.WeakValueDictionary()
 _LOCK: Final = threading.Lock()
 
 
 def shared(path: Path, device: torch.device, dtype: torch.dtype) -> Networks:
-    """The networks of the file at `path`, loaded once while anybody uses them. Raises `CheckpointError`."""
+    """The networks of the file at `path`, loaded once while anybody uses them. What is known of the file is checked
+    whenever it is read (`vouch`), since it may be another one than a minute ago. Raises `CheckpointError`."""
     path = Path(path)
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise CheckpointError(f"{path}: there is no such checkpoint (obs-portrait checkpoints list).") from error
-    key = (str(path.resolve()), found.st_mtime_ns, found.st_size, str(device), dtype)
+    found = stamp(path)
+    if found is None:
+        raise CheckpointError(f"{path}: there is no such checkpoint (obs-portrait checkpoints list).")
+    key = (str(path.resolve()), found, str(device), dtype)
     with _LOCK:
         networks = _SHARED.get(key)
         if networks is None:
-            networks = Networks(Model(read(path), torch.device("cpu"), torch.float32), device, dtype)
+            vouch(path)
+            state = read(path)
+            if stamp(path) != found:
+                raise CheckpointError(f"{path}: the file was changed while it was read. Try again when it is complete.")
+            networks = Networks(Model(state, torch.device("cpu"), torch.float32), device, dtype)
             _SHARED[key] = networks
         return networks

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from obs_portrait.checkpoints.catalog import lookup, place
+from obs_portrait.checkpoints.trust import convert
 from obs_portrait.clock import now_ns
 from obs_portrait.errors import CheckpointError, FaceError
 from obs_portrait.face import fomm
@@ -162,6 +166,29 @@ def test_one_sentence_where_it_cannot_run(monkeypatch: pytest.MonkeyPatch, portr
     assert "pip install 'obs-portrait[neural]'" in told
     with pytest.raises(FaceError, match="needs torch"):
         FommEngine().prepare(portrait, FommSettings(), CANVAS)
+
+
+def test_a_checkpoint_is_verified_by_name_and_by_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OBS_PORTRAIT_WEIGHTS_DIR", str(tmp_path / "weights"))
+    row = replace(lookup("fomm_vox"), min_size=1)
+    monkeypatch.setattr("obs_portrait.checkpoints.catalog.load_catalog", lambda: {"fomm_vox": row})
+    file, own = place(row), tmp_path / "own.pth.tar"
+    file.parent.mkdir(parents=True)
+    safetensors = b"\x02" + bytes(7) + b"{}"
+    file.write_bytes(safetensors)
+    own.write_bytes(b"anything")
+    assert find_checkpoint("fomm-vox") == file, "and pinned"
+    assert find_checkpoint(str(file)) == file
+    assert find_checkpoint(str(own)) == own, "nothing is known of it"
+    copy = file.with_name("vox-cpk.safetensors")
+    convert(file, copy, shutil.copyfile)
+    assert find_checkpoint("fomm-vox") == find_checkpoint(str(copy)) == copy
+    for path in (file, copy):
+        path.write_bytes(safetensors + b"other")
+        with pytest.raises(CheckpointError, match="was pinned on"):
+            find_checkpoint(str(path))
+    with pytest.raises(CheckpointError, match="was pinned on"):
+        find_checkpoint("fomm_vox")
 
 
 def test_without_pixels_it_says_so(engine: FommEngine) -> None:
