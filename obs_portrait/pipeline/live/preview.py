@@ -2,18 +2,21 @@
 
 The window shows persona frames. Two things may be drawn over them, in this window and in no other sink: statistics and
 help, which are text; and, only while the key O has switched it on, the overlay for finding the right pose: the
-camera's picture under the persona's portrait, as avatarify shows it. A red line of text says so while it is on.
+camera's picture under the persona's portrait, as avatarify shows it. A red line of text says so while it is on. A
+cover (panic, rest, a face that is off) ends it, and a camera that is lost is not shown as it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from obs_portrait.clock import now_ns
 from obs_portrait.face.overlay import draw_landmarks, ghost
 from obs_portrait.face.types import Canvas, Observation
 from obs_portrait.media.types import CameraFrame
@@ -23,7 +26,17 @@ from obs_portrait.pipeline.prepare import fit
 __all__ = ["Preview", "View"]
 
 _WHITE, _RED, _BLACK = (255, 255, 255), (255, 70, 70), (0, 0, 0)
+_FRESH_NS: Final = 500_000_000
+"""So long a look at the camera is worth drawing. Counted from the look, not from the capture: a slow engine's looks
+come late, and the overlay is there for it as well."""
 Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    camera: CameraFrame
+    observation: Observation | None
+    at_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +68,33 @@ class View:
 class Preview:
     """Draws the window's picture from a persona frame's. Lives in the pacer's thread."""
 
-    def __init__(self, figures: Callable[[], list[str]]) -> None:
-        """`figures`: lines of statistics."""
+    def __init__(self, figures: Callable[[], list[str]], covered: Callable[[], bool] = lambda: False) -> None:
+        """figures: lines of statistics. covered(): only the card or the portrait may be shown now."""
         self.view = View()
         self.note = ""
         """One line at the bottom: the reference search's figures, for instance."""
-        self._figures = figures
-        self._camera: tuple[CameraFrame, Observation | None] | None = None
+        self._figures, self._covered = figures, covered
+        self._seen: _Look | None = None
         self.still: Picture | None = None
         """The portrait of the persona on stage."""
 
     def look(self, camera: CameraFrame, observation: Observation | None) -> None:
         """Called by the engine's thread. The camera's picture is kept only while the overlay is on."""
-        self._camera = (camera, observation) if self.view.overlay else None
+        wanted = self.view.overlay and not self._covered()
+        self._seen = _Look(camera, observation, now_ns()) if wanted else None
 
-    def draw(self, picture: Picture) -> Picture:
-        """(H, W, 3) uint8 RGB in; the same object if nothing is switched on, else a new picture of the same size."""
-        view, camera = self.view, self._camera
+    def draw(self, picture: Picture, *, card: bool = False) -> Picture:
+        """(H, W, 3) uint8 RGB in; the same object if nothing is switched on, else a new picture of the same size.
+
+        card: the picture is the card, which nothing of the camera is drawn over, whatever the reason for it is."""
+        if self._covered():  # and it stays off until somebody asks again
+            self._seen, self.view = None, replace(self.view, overlay=False)
+        if card or (self._seen is not None and now_ns() - self._seen.at_ns > _FRESH_NS):
+            self._seen = None
+        view, seen = self.view, self._seen
         if not (view.overlay or view.statistics or view.help or self.note):
             return picture
-        out = self._overlaid(picture, *camera) if view.overlay and camera is not None else picture.copy()
+        out = self._overlaid(picture, seen) if view.overlay and seen is not None and not card else picture.copy()
         line = max(14, out.shape[0] // 26)
         if view.overlay:
             _text(out, "OVERLAY: camera shown in this window only", line, _RED)
@@ -87,8 +107,9 @@ class Preview:
             _text(out, self.note, out.shape[0] - line // 2, _WHITE)
         return out
 
-    def _overlaid(self, picture: Picture, camera: CameraFrame, observation: Observation | None) -> Picture:
-        under = camera.image if observation is None else draw_landmarks(camera.image, observation.landmarks)
+    def _overlaid(self, picture: Picture, seen: _Look) -> Picture:
+        image = seen.camera.image
+        under = image if seen.observation is None else draw_landmarks(image, seen.observation.landmarks)
         over = self.still if self.still is not None else picture
         return ghost(fit(under, Canvas(picture.shape[1], picture.shape[0])), over, self.view.opacity)
 

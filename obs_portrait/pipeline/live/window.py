@@ -10,7 +10,7 @@ import cv2
 from obs_portrait.errors import MediaError
 from obs_portrait.media.devices import display_is_there
 from obs_portrait.media.sinks.base import VideoSink
-from obs_portrait.media.types import PersonaFrame
+from obs_portrait.media.types import Origin, PersonaFrame
 from obs_portrait.pipeline.live.keys import Action, action_of
 from obs_portrait.pipeline.live.preview import Preview
 
@@ -39,7 +39,7 @@ class PreviewWindow(VideoSink):
         self._open_now = True
 
     def _write(self, frame: PersonaFrame) -> None:
-        picture = self._preview.draw(frame.image)
+        picture = self._preview.draw(frame.image, card=frame.origin is Origin.CARD)
         try:
             cv2.imshow(_TITLE, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
             pressed = action_of(cv2.pollKey())

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from obs_portrait.face.types import LANDMARKS, Observation
+from obs_portrait.face.types import LANDMARKS, Canvas, Observation
 from obs_portrait.media.types import CameraFrame
+from obs_portrait.pipeline.card import draw_card
+from obs_portrait.pipeline.guard import Look, VideoGuard
 from obs_portrait.pipeline.leak import PictureMark
+from obs_portrait.pipeline.live import preview as module
+from obs_portrait.pipeline.live import window
 from obs_portrait.pipeline.live.framing import Framing
 from obs_portrait.pipeline.live.keys import HELP, Action, action_of
 from obs_portrait.pipeline.live.preview import Preview, View
+from obs_portrait.pipeline.live.window import PreviewWindow
 from tests.pipeline.live.doubles import camera_picture
 
 CAMERA = CameraFrame(camera_picture(192, 256), 0, 0)
@@ -95,8 +104,71 @@ def test_the_camera_shows_only_while_the_overlay_is_on(opacity: float) -> None:
     assert PictureMark.found(preview.draw(picture))
     preview.view = preview.view.after(Action.OVERLAY)
     preview.look(CAMERA, FACE)
-    assert preview._camera is None  # nothing of the camera is kept
+    assert preview._seen is None  # nothing of the camera is kept
     assert not PictureMark.found(preview.draw(picture))
+
+
+CARD = draw_card(Canvas(256, 192))
+
+
+def _overlay(covered: Callable[[], bool] = lambda: False) -> Preview:
+    preview = Preview(list, covered)
+    preview.view = View(overlay=True, opacity=0.5)
+    preview.look(CAMERA, None)
+    return preview
+
+
+def test_a_cover_takes_the_camera_out_of_the_window_until_somebody_asks_again() -> None:
+    covered = threading.Event()
+    preview = _overlay(covered.is_set)
+    assert PictureMark.found(preview.draw(CARD))  # the mark would be seen
+    covered.set()
+    assert preview.draw(CARD) is CARD  # not even the line that says that the camera is shown
+    preview.view = preview.view.after(Action.OVERLAY)  # the key is pressed meanwhile
+    preview.look(CAMERA, None)
+    assert preview._seen is None
+    assert not PictureMark.found(preview.draw(CARD))
+    covered.clear()
+    preview.look(CAMERA, None)
+    assert not PictureMark.found(preview.draw(CARD))
+    preview.view = preview.view.after(Action.OVERLAY)
+    preview.look(CAMERA, None)
+    assert PictureMark.found(preview.draw(CARD))
+
+
+def test_nothing_of_the_camera_is_drawn_over_a_card() -> None:
+    preview = _overlay()
+    assert not PictureMark.found(preview.draw(CARD, card=True))
+    assert preview._seen is None
+    preview.look(CAMERA, None)
+    assert PictureMark.found(preview.draw(CARD))
+
+
+def test_the_window_says_what_is_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[NDArray[np.uint8]] = []
+    monkeypatch.setattr(window.cv2, "imshow", lambda title, picture: shown.append(picture[..., ::-1]))
+    monkeypatch.setattr(window.cv2, "pollKey", lambda: -1)
+    monkeypatch.setattr(window.cv2, "getWindowProperty", lambda *_: 1.0)
+    preview = _overlay()
+    guard = VideoGuard(Look("red", np.full((192, 256, 3), 90, np.uint8)), Canvas(256, 192))
+    sink = PreviewWindow(preview, lambda action, number: None)
+    sink._write(guard.stand_in(1))
+    preview.look(CAMERA, None)
+    sink._write(guard.card(1))
+    assert [PictureMark.found(picture) for picture in shown] == [True, False]
+
+
+def test_a_camera_that_is_lost_is_not_shown_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1_000_000_000]
+    monkeypatch.setattr(module, "now_ns", lambda: now[0])
+    preview = _overlay()
+    now[0] += 400_000_000
+    assert PictureMark.found(preview.draw(CARD))
+    now[0] += 200_000_000
+    assert not PictureMark.found(preview.draw(CARD))
+    assert preview._seen is None and preview.view.overlay  # it is shown again when it is back
+    preview.look(CAMERA, None)
+    assert PictureMark.found(preview.draw(CARD))
 
 
 def test_with_nothing_switched_on_the_persona_frame_itself_is_shown() -> None:
