@@ -21,7 +21,7 @@ from obs_portrait.errors import LeakError
 from obs_portrait.face.overlay import draw_landmarks, ghost
 from obs_portrait.face.types import Observation
 from obs_portrait.media.types import CameraFrame, PersonaFrame
-from obs_portrait.pipeline.live.picture_mail import CAPACITY, Mails
+from obs_portrait.pipeline.live.picture_mail import CAPACITY, Mails, PictureMail
 
 __all__ = ["SIDE", "Previews", "camera_picture", "persona_picture"]
 
@@ -89,18 +89,23 @@ class Previews:
             self._wake()
 
     def tidy(self) -> None:
-        """Now and then: takes the camera's last picture out of the memory once nobody may look any more."""
-        if self._mails.camera.holds and not self._mails.camera.wanted and self._thread is not None:
+        """Now and then: takes the last pictures out of the memory once nobody looks, or may look, any more."""
+        if self._thread is not None and self._idle_mails():
             self._wake()
 
     def stop(self, seconds: float = 1.0) -> None:
-        """Ends the thread; nothing of the camera is left."""
+        """Ends the thread; no picture is left, and one that is being encoded goes nowhere."""
         with self._there:
             self._halt, self._frame, self._view = True, None, None
             self._there.notify()
         if self._thread is not None:
             self._thread.join(seconds)
-        self._mails.camera.wipe()
+        with self._there:
+            self._mails.wipe()
+
+    def _idle_mails(self) -> list[PictureMail]:
+        """Those with a picture that nobody wants any more."""
+        return [mail for mail in (self._mails.persona, self._mails.camera) if mail.holds and not mail.wanted]
 
     def _is_time(self, which: str) -> bool:
         now = now_ns()
@@ -120,19 +125,27 @@ class Previews:
         while True:
             with self._there:
                 if self._frame is None and self._view is None and not self._halt:
-                    self._there.wait(_IDLE_S if self._mails.camera.holds else None)
+                    holds = self._mails.camera.holds or self._mails.persona.holds
+                    self._there.wait(_IDLE_S if holds else None)
                 if self._halt:
                     return
                 frame, self._frame = self._frame, None
                 view, self._view = self._view, None
             with contextlib.suppress(Exception):  # a preview is a nicety, the show goes on without
                 if frame is not None:
-                    self._mails.persona.put(persona_picture(frame))
+                    self._put(self._mails.persona, persona_picture(frame), frame.captured_ns)
                 if view is not None and self._mails.camera.wanted:
-                    self._mails.camera.put(camera_picture(view.camera, view.observation, view.still))
-            view = None
-            if not self._mails.camera.wanted:
-                self._mails.camera.wipe()
+                    picture = camera_picture(view.camera, view.observation, view.still)
+                    self._put(self._mails.camera, picture, view.camera.captured_ns)
+            view = frame = None
+            with self._there:
+                for mail in self._idle_mails():
+                    mail.wipe()
+
+    def _put(self, mail: PictureMail, picture: bytes, captured_ns: int) -> None:
+        with self._there:
+            if not self._halt:  # else it comes after the memory was wiped
+                mail.put(picture, captured_ns)
 
 
 def _small(image: Picture) -> Picture:

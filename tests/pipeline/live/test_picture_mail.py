@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from obs_portrait.pipeline.live.picture_mail import ASKED_NS, CAPACITY, FRESH_NS, PictureMail
+from obs_portrait.pipeline.live import picture_mail as module
+from obs_portrait.pipeline.live.picture_mail import ASKED_NS, CAPACITY, FRESH_NS, Mails, PictureMail
 
 _S = 1_000_000_000
 
@@ -92,6 +93,56 @@ def test_a_wiped_one_holds_nothing(clock: Clock) -> None:
     assert not any(mail._bytes)
     assert mail.put(b"next")
     assert mail.take() == b"next"
+
+
+def test_who_is_killed_while_wiping_leaves_a_mail_that_is_wiped_later(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Stands for SIGKILL."""
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    mail = PictureMail(clock=clock)
+    mail.ask()
+    mail.put(b"\xff" * 1000)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "memset", die)
+        with pytest.raises(Killed):
+            mail.wipe()
+    assert mail.holds
+    mail.wipe()
+    assert not mail.holds and not any(mail._bytes)
+
+
+def test_bytes_without_a_size_are_wiped_as_well(clock: Clock) -> None:
+    mails = Mails(PictureMail(clock=clock), PictureMail(guarded=True, clock=clock))
+    for mail in (mails.persona, mails.camera):
+        mail._bytes[:4] = b"face"  # as a version that cleared the size first left them
+        assert not mail.holds
+    mails.wipe()
+    assert not any(mails.persona._bytes) and not any(mails.camera._bytes)
+    mails.persona.ask()
+    assert mails.persona.put(b"next") and mails.persona.take() == b"next"
+
+
+def test_when_a_panic_begins_what_was_captured_before_is_neither_taken_nor_put(clock: Clock) -> None:
+    mails = Mails(PictureMail(clock=clock), PictureMail(guarded=True, clock=clock))
+    mails.camera.allow(60 * _S)
+    for mail in (mails.persona, mails.camera):
+        mail.ask()
+        captured = clock.now
+        clock.now += 1
+        assert mail.put(b"before", captured)
+        assert mail.take() == b"before"
+        clock.now += 1
+        mails.refuse_older()
+        assert mail.take() is None
+        clock.now += 1
+        assert not mail.put(b"before, encoded late", captured)
+        assert mail.put(b"the card", clock.now)
+        assert mail.take() == b"the card"
 
 
 def test_what_is_too_large_is_not_taken(clock: Clock) -> None:

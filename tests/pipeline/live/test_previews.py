@@ -21,6 +21,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from obs_portrait.clock import now_ns
 from obs_portrait.errors import LeakError
 from obs_portrait.face.handmade import lay_face
 from obs_portrait.face.types import Canvas, Observation
@@ -202,6 +203,13 @@ def test_the_memory_is_wiped_when_nobody_looks_any_more(show: Show) -> None:
     assert not any(camera._bytes)
 
 
+def test_the_personas_picture_is_wiped_as_well_when_nobody_looks_any_more(show: Show) -> None:
+    persona = show.session.previews.persona
+    show.picture(persona)
+    show.until(lambda: not persona.holds)
+    assert not any(persona._bytes)
+
+
 def test_a_killed_process_leaves_no_picture_and_its_successor_asks_again(show: Show) -> None:
     camera, persona = show.session.previews.camera, show.session.previews.persona
     camera.allow(60 * _S)
@@ -269,6 +277,61 @@ def test_a_hanging_encoder_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> N
     go.set()
     previews.stop()
     assert not mails.camera.holds
+
+
+def _encoding(monkeypatch: pytest.MonkeyPatch, name: str) -> tuple[threading.Event, threading.Event]:
+    """(it is being encoded, go on): what is encoded takes as long as the test wants."""
+    inside, go = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> bytes:
+        inside.set()
+        assert go.wait(30)
+        return b"\xff\xd8 the real face"
+
+    monkeypatch.setattr(module, name, slow)
+    return inside, go
+
+
+def test_what_is_encoded_when_it_is_stopped_goes_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, go = _encoding(monkeypatch, "persona_picture")
+    mails = Mails()
+    mails.persona.ask()
+    assert mails.persona.put(b"one before")
+    previews = Previews(mails)
+    previews.show(VideoGuard(Look("red", None), Canvas(96, 96)).card(now_ns()))
+    assert inside.wait(10)
+    previews.stop(0.0)
+    assert not mails.persona.holds and not any(mails.persona._bytes)
+    go.set()
+    assert previews._thread is not None
+    previews._thread.join(10)
+    assert not mails.persona.holds and not any(mails.persona._bytes)
+
+
+def test_what_is_encoded_when_a_panic_begins_goes_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, go = _encoding(monkeypatch, "persona_picture")
+    mails = Mails()
+    mails.persona.ask()
+    previews, guard = Previews(mails), VideoGuard(Look("red", None), Canvas(96, 96))
+    previews.show(guard.card(now_ns()))
+    assert inside.wait(10)
+    mails.refuse_older()
+    inside.clear()
+    go.set()
+    deadline = time.monotonic() + 10
+    while not inside.is_set():  # the next one is being made: the one before has gone where it went
+        assert mails.persona.take() is None or inside.is_set()
+        assert time.monotonic() < deadline
+        mails.persona.ask()
+        previews.show(guard.card(now_ns()))
+        time.sleep(0.01)
+    until = time.monotonic() + 10
+    while mails.persona.take() is None:  # what was captured afterwards is shown
+        assert time.monotonic() < until
+        mails.persona.ask()
+        previews.show(guard.card(now_ns()))
+        time.sleep(0.01)
+    previews.stop()
 
 
 def test_at_most_ten_a_second_are_handed_over_and_none_that_nobody_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
