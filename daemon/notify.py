@@ -1,6 +1,8 @@
 """Notices on the desktop for what a streamer must know, and nothing else.
 
-`Notifier` decides what is worth a notice and when it was said often enough; `daemon.bell` shows it.
+`Notifier` decides what is worth a notice and when it was said often enough; `daemon.bell` shows it. A notice lies over
+whatever is on the screen, so a capture of the screen shows it to everybody: it names no device ("Jane's iPhone") and no
+home folder. The page, which nobody else sees, says it all.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
@@ -30,6 +33,21 @@ _GRAVE: Final = frozenset({"camera", "microphone", "sink", "video", "audio", "ca
 """What a notice may be about to be shown while it is a problem, and once when it is over."""
 _ANSWERS: Final = ("tray", "hotkey")
 """What the user just asked for and did not get."""
+_PROBLEMS: Final = {
+    "camera": "The camera gives no picture. The page says which one, why, and what to do.",
+    "microphone": "The microphone gives no sound. The page says which one, why, and what to do.",
+    "sink": "A device that picture or voice go to is lost. The page says which one, why, and what to do.",
+    "video": "The picture's process stopped. The page says why.",
+    "audio": "The voice's process stopped. The page says why.",
+    "card": "Only the card is shown. The page says why, and what to do.",
+    "show": "The show stopped, or could not begin. The page says why, and what to do.",
+}
+"""Instead of sentences that may name a device."""
+_OVER: Final = {
+    "camera": "The camera is back.",
+    "microphone": "The microphone is back.",
+    "sink": "The device that was lost is back.",
+}
 
 
 class NoticeSettings(BaseModel):
@@ -94,10 +112,11 @@ class Notifier:
         with self._lock:
             was_open = about in self._open
             (self._open.add if notice.problem else self._open.discard)(about)
+        plain = (_PROBLEMS if notice.problem else _OVER).get(kind, notice.text)
         if notice.problem:
-            self._say(Word("OBS Portrait", notice.text, urgent=kind in _GRAVE))
+            self._say(Word("OBS Portrait", plain, urgent=kind in _GRAVE), notice.text)
         elif was_open and kind in _GRAVE:
-            self._say(Word("OBS Portrait", notice.text))
+            self._say(Word("OBS Portrait", plain), notice.text)
 
     def see(self, status: Status) -> None:
         """The daemon's state: what nobody may overlook is told when it begins."""
@@ -122,13 +141,14 @@ class Notifier:
         if text is not None:
             self._say(Word(self._words("notice_reference"), text))
 
-    def _say(self, word: Word) -> None:
-        now = self._clock()
+    def _say(self, word: Word, instead_of: str | None = None) -> None:
+        """instead_of: the sentence that is not shown again for a while; None: the word's own."""
+        now, said = self._clock(), instead_of or word.text
         with self._lock:
             self._said = {text: at for text, at in self._said.items() if now - at < _SAME_S}
             crowded = len(self._recent) == _MOST and now - self._recent[0] < _SAME_S
-            if not self.settings.enabled or word.text in self._said or (crowded and not word.urgent):
+            if not self.settings.enabled or said in self._said or (crowded and not word.urgent):
                 return
-            self._said[word.text] = now
+            self._said[said] = now
             self._recent.append(now)
-        self._ring(word)
+        self._ring(replace(word, text=word.text.replace(str(Path.home()), "~")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -42,15 +43,32 @@ def test_what_a_streamer_must_know_is_told_and_nothing_else(desk: Set) -> None:
     desk.hear("profile ada", "'ada' was edited.", False)
     desk.hear("clip", "Saved one.mkv.", False)
     desk.hear("reference", "Calibrated.", False)
-    assert desk.texts == ["The camera is gone."]
+    assert desk.texts == ["The camera gives no picture. The page says which one, why, and what to do."]
     assert desk.rung[0].urgent
+
+
+@pytest.mark.parametrize(
+    "about", ["camera", "microphone", "sink speaker:Jane's AirPods", "video", "audio", "card", "show"]
+)
+def test_what_lies_over_the_screen_names_no_device_and_no_home(desk: Set, about: str) -> None:
+    desk.hear(about, f"Jane's iPhone cannot be opened; see {Path.home()}/x.")
+    desk.hear(about, "Jane's iPhone cannot be heard.")  # another sentence is another notice
+    assert len(desk.rung) == 2
+    if about.partition(" ")[0] in ("camera", "microphone", "sink"):
+        desk.hear(about, "Jane's iPhone is back.", False)
+        assert desk.texts[-1].endswith("back.")
+    desk.now = 100.0
+    desk.hear("settings", f"{Path.home()}/settings.toml, line 3: what is that?")
+    assert desk.texts[-1].startswith("~/settings.toml") or sys.platform == "win32"
+    shown = " ".join(word.title + word.text for word in desk.rung)
+    assert "Jane" not in shown and str(Path.home()) not in shown
 
 
 def test_the_end_of_a_trouble_is_told_if_the_trouble_was(desk: Set) -> None:
     desk.hear("microphone", "The microphone is back.", False)
     desk.hear("video", "The video process died; it is started again.")
     desk.hear("video", "The video process is back.", False)
-    assert desk.texts == ["The video process died; it is started again.", "The video process is back."]
+    assert desk.texts == ["The picture's process stopped. The page says why.", "The video process is back."]
     assert not desk.rung[1].urgent
 
 
