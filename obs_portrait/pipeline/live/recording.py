@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder"]
 
+_PART = re.compile(r"^\..+\.(?P<pid>\d+)\.((video|audio)\d+\.mkv|partial\.(mp4|m4v|mov|mkv))$")
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _RATE = 48_000
 
 
 class Recorder:
-    """Names the parts and assembles them. Holds no pixel and no sample of the live show: the parts are files."""
+    """Names the parts and assembles them. Holds no pixel and no sample of the live show: the parts are files, which
+    only this user may read, and so is what becomes of them."""
 
     def __init__(self, target: Path, force: bool = False) -> None:
         """Raises `PipelineError` if the file exists (and `force` is False), or cannot be written."""
@@ -38,9 +41,30 @@ class Recorder:
         self._numbers = itertools.count()
         self._parts: dict[str, list[Path]] = {"video": [], "audio": []}
 
+    def left_over(self) -> str | None:
+        """One sentence about parts in the target's folder that were never put together, as their program was killed;
+        None if there are none. Those of a show that is still on in another program are not meant."""
+        import psutil
+
+        found = []
+        with contextlib.suppress(OSError):
+            for path in self.target.parent.iterdir():
+                match = _PART.match(path.name)
+                if match is not None and not psutil.pid_exists(int(match["pid"])):
+                    found.append(path.name)
+        if not found:
+            return None
+        return (
+            f"In {self.target.parent} there are parts of a recording that was never put together, because its program "
+            f"was killed: {', '.join(sorted(found))}; each plays by itself: keep what you need, and delete the rest."
+        )
+
     def part(self, path: str) -> Path:
         """A new part for a process ("video" or "audio") that starts; one that was killed leaves its own behind."""
-        name = self.target.with_name(f".{self.target.stem}.{os.getpid()}.{path}{next(self._numbers)}.mkv")
+        while True:
+            name = self.target.with_name(f".{self.target.stem}.{os.getpid()}.{path}{next(self._numbers)}.mkv")
+            if _made_private(name):
+                break
         self._parts[path].append(name)
         return name
 
@@ -54,6 +78,8 @@ class Recorder:
         sounds = [part for part in self._parts["audio"] if _has_stream(part)]
         if videos:
             partial = self.target.with_name(f".{self.target.stem}.{os.getpid()}.partial{self.target.suffix}")
+            partial.unlink(missing_ok=True)
+            _made_private(partial)
             try:
                 with av.open(str(partial), "w", format=_FORMATS[self.target.suffix.lower()]) as out:
                     _join(out, videos, sounds)
@@ -67,6 +93,18 @@ class Recorder:
             with contextlib.suppress(OSError):  # what somebody has open stays; the recording itself is there
                 part.unlink(missing_ok=True)
         return self.target if videos else None
+
+
+def _made_private(path: Path) -> bool:
+    """Makes an empty file that only this user may read; False if there is one of that name. One that cannot be made is
+    the business of whoever is to write it, who can say so."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def _has_stream(part: Path) -> bool:

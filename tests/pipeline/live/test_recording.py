@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
+import subprocess
+import sys
 import time
 from fractions import Fraction
 from itertools import pairwise
@@ -103,16 +106,58 @@ def test_nothing_recorded_is_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_parts_that_cannot_be_assembled_are_kept(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path / "show.mp4")
-    part = recorder.part("video")
+def _film(part: Path) -> None:
     with av.open(str(part), "w", format="matroska") as file:
         stream = file.add_stream("libx264", rate=Fraction(30))
         stream.width = stream.height = 96
         for _ in range(3):
             file.mux(stream.encode(av.VideoFrame(96, 96, "yuv420p")))
         file.mux(stream.encode(None))
+
+
+def test_parts_that_cannot_be_assembled_are_kept(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "show.mp4")
+    part = recorder.part("video")
+    _film(part)
     recorder.target = tmp_path / "gone" / "show.mp4"  # the folder vanished during the show
     with pytest.raises(MediaError, match="its parts are kept"):
         recorder.assemble()
     assert part.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes; what is in a user's folder is the user's")
+def test_a_recording_and_its_parts_are_for_its_user_alone(tmp_path: Path) -> None:
+    before = os.umask(0o000)
+    try:
+        recorder = Recorder(tmp_path / "show.mp4")
+        part = recorder.part("video")
+        _film(part)
+        recorder.part("audio")
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+        assert set(modes.values()) == {0o600} and len(modes) == 2
+        recorder.assemble()
+    finally:
+        os.umask(before)
+    assert [(path.name, stat.S_IMODE(path.stat().st_mode)) for path in tmp_path.iterdir()] == [("show.mp4", 0o600)]
+
+
+def test_a_part_never_takes_the_place_of_one_that_was_left_behind(tmp_path: Path) -> None:
+    """Process ids come again."""
+    recorder = Recorder(tmp_path / "show.mp4")
+    there = tmp_path / f".show.{os.getpid()}.video0.mkv"
+    there.write_bytes(b"mine")
+    assert recorder.part("video") != there
+    assert there.read_bytes() == b"mine"
+
+
+def test_parts_of_a_program_that_was_killed_are_named_and_those_of_one_that_runs_are_not(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "show.mp4")
+    assert recorder.left_over() is None
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    recorder.part("video")
+    for name in (f".before.{gone.pid}.video3.mkv", f".before.{gone.pid}.partial.mp4", ".other.mkv", "a.1.video0.mkv"):
+        (tmp_path / name).write_bytes(b"")
+    said = recorder.left_over()
+    assert said is not None
+    assert f"{tmp_path} " in said and f": .before.{gone.pid}.partial.mp4, .before.{gone.pid}.video3.mkv;" in said
