@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from daemon.control.rooms import Clip, Consent, Device, DeviceKind, Devices, Look, Newcomer, Points, Trimmed
 from daemon.control.server import ControlServer
-from daemon.control.stage import Binding, Persona, Status
+from daemon.control.stage import Binding, Persona, Quality, Status
 from daemon.settings import Settings, SettingsFile
 from obs_portrait.errors import ControlError, PortraitError
 from tests.daemon.control.stand_in import StageStandIn
@@ -66,6 +66,8 @@ class PageStage(StageStandIn):
         self.settings_path = Path("/home/me/.config/obs-portrait/settings.toml")
         self.settings_problem: str | None = None
         self.absent: set[str] = set()
+        self.best = 0.87
+        self.quality: Quality = {"score": 0.82, "advice": "Look straight into the camera: your head is turned by 12°."}
         self.calibrating = threading.Event()
         self.calibrating.set()
         self.uncalibrated: PortraitError | None = None
@@ -89,8 +91,8 @@ class PageStage(StageStandIn):
             "stage_ms": {"track": 11.4, "render": 8.7},
             "voice": {"in_db": round(-19 + 7 * wave, 1), "out_db": round(-16 + 6 * wave, 1), "pitch_hz": 118.0,
                       "pitch_out_hz": 196.0},
-            "quality": {"score": 0.82, "advice": "Turn your head a little to the left."},
-            "reference": {"current": 0.61, "best": 0.87} if self.searching else None,
+            "quality": self.quality,
+            "reference": {"current": 0.61, "best": self.best} if self.searching else None,
             "obs": {"connected": True, "version": "29.0.2", "scene": "Just chatting", "streaming": True,
                     "recording": False, "replay": True, "problem": None},
             "hints": [], **self.extra,
@@ -189,8 +191,9 @@ class PageRooms:
         ]
         self.plugged: Devices = {
             "cameras": [_device("camera:0", "HD Pro Webcam C920", True), _device("camera:2", "OBSBOT Tiny 2")],
-            "microphones": [_device("mic", "System default"), _device("mic:Wave", "Elgato Wave:3", True)],
+            "microphones": [_device("mic", "Default (Elgato Wave:3)"), _device("mic:Wave", "Elgato Wave:3", True)],
             "speakers": [
+                _device("off", "Off"), _device("speaker", "Default (HD 560S)"),
                 _device("virtualmic", "OBS Portrait microphone", True), _device("speaker:HD", "HD 560S headphones"),
             ],
             "virtual_cameras": [_device("virtualcam:/dev/video9", "OBS Portrait", True)],

@@ -187,3 +187,30 @@ def test_trouble_stays_until_the_daemon_says_that_it_is_over(visit: Callable[...
     sockets[-1].close()
     expect(banner).to_be_hidden()  # another link: what still troubles it, it says again
     assert len(sockets) == 2
+
+
+def test_advice_that_changes_all_the_time_is_not_spoken_all_the_time(
+    visit: Callable[..., Visit], double: Double
+) -> None:
+    """Degrees change four times a second: a screen reader hears the kind of advice, and a new one at most each 3 s."""
+    there = visit()
+    page = there.page
+    spoken: list[str] = []
+    page.expose_function("heard", lambda text: spoken.append(text))  # noqa: PLW0108 - Playwright marks it
+    page.evaluate(
+        """() => {
+          for (const region of document.querySelectorAll("#reference [role=status], #reference [aria-live]"))
+            new MutationObserver(() => window.heard(region.textContent)).observe(
+              region, {childList: true, characterData: true, subtree: true});
+        }"""
+    )
+    double.stage.searching = True
+    for degrees in range(13, 33):
+        advice = f"Look straight into the camera: your head is turned by {degrees}°."
+        double.stage.quality = {"score": 0.5, "advice": advice}
+        double.stage.best = degrees / 100
+        expect(page.locator("#reference")).to_contain_text(f"by {degrees}°")
+    assert spoken == ["Searching for a better reference frame."]
+    double.stage.quality = {"score": 0.5, "advice": "Keep your eyes open."}
+    until(lambda: bool(page.evaluate("1")) and spoken[-1] == "Keep your eyes open.")
+    assert len(spoken) == 2

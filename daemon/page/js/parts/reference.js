@@ -1,13 +1,32 @@
 // The reference frame: how good it is, taking it anew with a countdown, and the camera with what is measured on it.
 
 import { post } from "../api.js";
-import { button, card, h, icon, say, set, show } from "../dom.js";
+import { button, card, foreign, h, say, set, show } from "../dom.js";
 import { number, t } from "../i18n.js";
 import { status } from "../state.js";
 import { attempt, toasts } from "../toast.js";
 import { cameraPreview } from "./camera.js";
 
 const COUNT = 3;
+const SPOKEN_MS = 3000;
+
+/** Calls `speak` with what is new, at most every three seconds: then with the newest. */
+function seldom(speak) {
+  let last = null;
+  let newest = null;
+  let timer = null;
+  const now = () => {
+    timer = null;
+    if (newest === last) return;
+    last = newest;
+    speak(newest);
+    timer = setTimeout(now, SPOKEN_MS);
+  };
+  return (said) => {
+    newest = said;
+    if (timer === null) now();
+  };
+}
 
 export function referencePart() {
   const score = h(
@@ -22,15 +41,20 @@ export function referencePart() {
     h("span", { class: "gauge-fill" }),
   );
   const figure = h("span", { class: "figure" });
-  const advice = h("p", { class: "hint", "aria-live": "polite", lang: "en" });
+  const advice = h("p", { class: "hint" });
+  // What is measured changes four times a second: only the kind of advice is spoken, and not often.
+  const spoken = h("p", { class: "hidden-text", role: "status" });
+  const announce = seldom((kind) => foreign(spoken, kind));
   const quality = h(
     "div",
     { class: "quality" },
     h("div", { class: "row spread" }, h("span", {}, t("reference.quality")), figure),
     score,
     advice,
+    spoken,
   );
-  const found = h("p", { class: "hint", "aria-live": "polite", hidden: true });
+  const found = h("p", { class: "hint", hidden: true });
+  const searches = h("p", { class: "hidden-text", role: "status" });
   const count = h("span", { class: "countdown", role: "status" });
 
   const take = button({
@@ -68,6 +92,7 @@ export function referencePart() {
     h("div", { class: "row wrap" }, take, search, camera.button),
     count,
     found,
+    searches,
   );
 
   const leave = status.watch((now) => {
@@ -79,12 +104,14 @@ export function referencePart() {
       set(score, "data-tone", percent >= 75 ? "good" : percent >= 45 ? "warn" : "bad");
       score.firstElementChild.style.inlineSize = `${percent}%`;
       say(figure, t("unit.percent", { n: percent }));
-      say(advice, measured.advice ?? "");
+      foreign(advice, measured.advice ?? "");
       show(advice, Boolean(measured.advice));
+      announce((measured.advice ?? "").replace(/\d+([.,]\d+)?/g, "").replace(/: [^:]*$/, "."));
     }
     const searching = now?.reference ?? null;
     set(search, "aria-pressed", String(searching !== null));
     show(found, searching !== null);
+    say(searches, searching !== null ? t("reference.searching") : "");
     if (searching !== null) {
       say(found, t("reference.found", { now: number(searching.current, 2), best: number(searching.best, 2) }));
     }
