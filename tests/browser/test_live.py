@@ -94,7 +94,7 @@ def test_switches_say_what_is_on(visit: Callable[..., Visit], double: Double) ->
 def test_the_reference_frame_is_taken_after_a_countdown(visit: Callable[..., Visit], double: Double) -> None:
     there = visit()
     expect(there.page.get_by_role("meter", name="Quality now")).to_have_attribute("aria-valuenow", "82")
-    expect(there.page.locator("#reference")).to_contain_text("Turn your head a little to the left.")
+    expect(there.page.locator("#reference")).to_contain_text("your head is turned by 12°")
     there.page.get_by_role("button", name="Take it anew").click()
     expect(there.page.locator(".countdown")).to_contain_text("straight ahead")
     expect(there.page.locator(".toast[data-tone=good]")).to_contain_text("taken anew")
@@ -155,8 +155,8 @@ def test_what_the_daemon_says_is_read_in_chinese_as_far_as_it_is_known(
     there = visit(locale="zh-CN")
     rows = there.page.locator(".problem")
     expect(rows).to_have_count(2)  # each sentence once
-    expect(rows.first).to_contain_text("camera 0 被拔出或被占用")
-    expect(rows.first).to_contain_text("请重新插好，或选择另一个设备；恢复之前显示角色的静态画面")
+    expect(rows.first).to_contain_text("摄像头 0 已被拔出或移除")
+    expect(rows.first).to_contain_text("请重新插好，或选择另一个设备；恢复之前显示形象的替代画面")
     expect(rows.first.locator("p").first).to_have_attribute("lang", "zh")
     expect(rows.last.locator("p").first).to_have_text("Nobody has ever heard this.")
     expect(rows.last.locator("p").first).to_have_attribute("lang", "en")

@@ -36,9 +36,13 @@ async function table(path) {
   }
 }
 
-/** The daemon's sentences, each with {places} for names and figures, and what they are in the reader's language. */
+/**
+ * The daemon's sentences, in groups: each with {places} for names and figures, and what it is in the reader's language.
+ * The first that fits is taken.
+ */
 async function learned(path) {
-  return Object.entries(await table(path)).map(([english, own]) => {
+  const groups = Object.values(await table(path));
+  return groups.flatMap(Object.entries).map(([english, own]) => {
     const places = english
       .replace(/\.$/, "")
       .replace(/[.*+?^$()|[\]\\]/g, "\\$&")
@@ -65,31 +69,55 @@ function known(text) {
   return learnt.get(text);
 }
 
-/** Where the daemon's texts fall into parts, the coarsest first: [what is between, what we put there]. */
-const SEAMS = [
-  [/\n/, "\n", "\n"],
-  [/; /, "; ", "；"],
-  [/(?<=[.!?]['"”’)]?) (?=[\p{Lu}'"`“])/u, " ", ""],
-];
+const LINES = { seam: /\n/, theirs: "\n", ours: "\n" };
+const CLAUSES = { seam: /; /, theirs: "; ", ours: "；" };
+const SENTENCES = { seam: /(?<=[.!?]['"”’)]?) (?=[\p{Lu}'"`“])/u, theirs: " ", ours: "" };
+
+/** Parts of a text, each looked for in the table, put together again: neighbours of one language are one part. */
+function together(parts, { theirs, ours }) {
+  const glued = [];
+  for (const [{ text, lang }, ...rest] of parts) {
+    const last = glued.at(-1);
+    if (last === undefined) glued.push({ text, lang });
+    else {
+      last.text += last.lang === language && lang === language ? ours : theirs;
+      if (last.lang === lang) last.text += text;
+      else glued.push({ text, lang });
+    }
+    glued.push(...rest);
+  }
+  return glued;
+}
 
 /**
  * What the daemon said, which is English, in the reader's language as far as we know its sentences: [{text, lang}], which
  * put together are the whole. `otherwise`: the language of what is not known.
+ *
+ * What happened and what to do are looked for one by one: after a line, a semicolon, then a full stop, last a colon
+ * (before it stands a file and its line).
  */
-export function told(text, otherwise = "en", depth = 0) {
+export function told(text, otherwise = "en") {
   if (sayings.length === 0 || otherwise === language) return [{ text, lang: otherwise }];
+  for (const how of [LINES, CLAUSES]) {
+    const parts = text.split(how.seam);
+    if (parts.length > 1)
+      return together(
+        parts.map((part) => told(part, otherwise)),
+        how,
+      );
+  }
   const own = known(text);
   if (own !== null) return [{ text: own, lang: language }];
-  if (depth === SEAMS.length) return [{ text, lang: otherwise }];
-  const [seam, theirs, ours] = SEAMS[depth];
-  const parts = text.split(seam).map((part) => told(part, otherwise, depth + 1));
-  return parts.reduce((before, part) => {
-    const last = before.at(-1);
-    const both = last.lang === language && part[0].lang === language;
-    const glued = { text: last.text + (both ? ours : theirs), lang: last.lang };
-    if (!both && last.lang !== part[0].lang) return [...before.slice(0, -1), glued, ...part];
-    return [...before.slice(0, -1), { text: glued.text + part[0].text, lang: last.lang }, ...part.slice(1)];
-  });
+  const sentences = text.split(SENTENCES.seam);
+  if (sentences.length > 1)
+    return together(
+      sentences.map((part) => told(part, otherwise)),
+      SENTENCES,
+    );
+  const colon = text.indexOf(": ");
+  if (colon < 0) return [{ text, lang: otherwise }];
+  const parts = [text.slice(0, colon), text.slice(colon + 2)].map((part) => told(part, otherwise));
+  return together(parts, { theirs: ": ", ours: "：" });
 }
 
 /** The same as one text, for where a language cannot be marked. */

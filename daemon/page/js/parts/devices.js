@@ -65,7 +65,7 @@ export function deviceFields(kinds = Object.keys(KINDS), { outputs = true } = {}
       ...(chosen
         ? []
         : [h("option", { value: "", disabled: true }, t(devices.length ? "devices.choose" : "devices.none"))]),
-      ...devices.map((one) => h("option", { value: one.spec }, one.name)),
+      ...devices.map((one) => h("option", { value: one.spec }, nameOf(one))),
     );
     choose.value = chosen?.spec ?? "";
     set(choose, "disabled", devices.length === 0);
@@ -79,6 +79,13 @@ export function deviceFields(kinds = Object.keys(KINDS), { outputs = true } = {}
   );
   const ticking = whileSeen(element, () => LOOK_MS, look);
   return { element, look, leave: () => ticking.stop() };
+}
+
+/** What a device is called: what is none, and the usual one, are named by us; all others have names of their own. */
+function nameOf({ spec, name }) {
+  if (spec === "off") return t("devices.off");
+  const usual = ["mic", "speaker"].includes(spec) ? /^Default \((.*)\)$/s.exec(name) : null;
+  return usual ? t("devices.default", { name: usual[1] }) : name;
 }
 
 export function devicesPart() {
