@@ -23,6 +23,7 @@ def tell(live: LiveStatus, more_problems: Sequence[str] = ()) -> Status:
         "off": live.rests,
         "face_on": live.face_on,
         "voice_on": live.voice_on,
+        "reveals": live.reveals,
         "prepared": list(live.prepared),
         "fps": round(live.fps, 1),
         "latency": {

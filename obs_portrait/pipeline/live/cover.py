@@ -20,6 +20,7 @@ __all__ = ["Cover"]
 
 _T = TypeVar("_T")
 _GOES_ON: Final = "The panic goes on: the persona on stage shows your real face or voice; switch to another one first."
+_NOT_YET: Final = "The panic goes on: another persona is not yet on stage; try again in a moment."
 
 
 class Cover:
@@ -93,15 +94,21 @@ class Cover:
 
     def end_panic(self, timeout: float) -> None:
         """Waits, at most `timeout` s, until nobody who reveals is on stage or about to be. Raises `PipelineError`, with
-        the panic still on, if there is nobody else to show, or if a panic began anew meanwhile."""
+        the panic still on, if there is nobody else to show, if that takes longer, or if a panic began anew
+        meanwhile."""
         with self._lock:
             begun = self._panics
         deadline = time.monotonic() + timeout
         refuge = self._asked(self._covered, deadline)
-        if refuge is None or refuge < 0 or not self._carried_out(refuge, max(0.0, deadline - time.monotonic())):
+        if refuge is not None and refuge < 0:
             raise PipelineError(_GOES_ON)
-        if not self._asked(lambda: self._end(begun), deadline):
-            raise PipelineError(_GOES_ON if self._panics == begun else "The panic goes on: it was called again.")
+        if refuge is None or not self._carried_out(refuge, max(0.0, deadline - time.monotonic())):
+            raise PipelineError(_NOT_YET)
+        ended = self._asked(lambda: self._end(begun), deadline)
+        if self._panics != begun:
+            raise PipelineError("The panic goes on: it was called again.")
+        if not ended:
+            raise PipelineError(_NOT_YET if ended is None else _GOES_ON)
 
     def _asked(self, call: Callable[[], _T], deadline: float) -> _T | None:
         """What a call in the supervisor's thread comes to; None if it does not come in time, and then it is not made

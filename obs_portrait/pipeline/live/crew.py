@@ -19,12 +19,14 @@ from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.cast import Cast
 from obs_portrait.pipeline.live.cover import Cover
 from obs_portrait.pipeline.live.devices import is_device
+from obs_portrait.pipeline.live.frozen import Frozen
 from obs_portrait.pipeline.live.kept import Kept
 from obs_portrait.pipeline.live.messages import (
     Calibrated,
     Ended,
     Hear,
     Notice,
+    Prepare,
     Prepared,
     Quality,
     Ready,
@@ -59,13 +61,15 @@ class Crew:
     """Belongs to a session, which reads its attributes and gives it orders. What is not said to be safe from any thread
     is done by the crew's own thread alone.
 
-    options(): as they are now. on_notice: each sentence for the user, called from the crew's thread.
+    options(): as they are now. on_notice: each sentence for the user; on_frozen: see `Frozen`. Both are called from the
+    crew's thread.
     """
 
     def __init__(
         self,
         options: Callable[[], LiveOptions],
         on_notice: Callable[[Notice], None],
+        on_frozen: Callable[[bool], None] = lambda on: None,
         *,
         recorder: Recorder | None,
         streams: bool,
@@ -76,7 +80,9 @@ class Crew:
         self.numbers = itertools.count(1)
         """Counts the orders of the cast."""
         self.previews = Mails()
-        self.cast = Cast(now.personas, ["video"] if now.audio is None else ["video", "audio"], self.send, self._hide)
+        self.cast = Cast(
+            now.personas, ["video"] if now.audio is None else ["video", "audio"], self.send, self._hide, self.numbers
+        )
         self.plans = Plans(
             options, self.cast, recorder=recorder, previews=self.previews,
             voice=VoiceRing() if now.audio is not None and streams else None, rests=lambda: self.cover.rests,
@@ -100,6 +106,7 @@ class Crew:
         self.cover = Cover(
             self.cast, *self.balance.controls, order=self.order, carried_out=self.carried_out, numbers=self.numbers
         )
+        self._frozen = Frozen(on_frozen)
         self._kept = Kept(now.calibrations) if now.calibrations is not None else None
         if self._kept is not None:
             self.plans.neutral = self._kept.find(str(now.source), self.cast.stage)
@@ -117,7 +124,7 @@ class Crew:
         self.ended_ns = 0
         self._on_air: set[str] = set()
         self._begun: dict[str, LiveOptions] = {}  # as they were told to each process at its start
-        self._held_back: dict[str, str] = {}  # processes that begin when somebody is prepared, and who that is
+        self._held_back: dict[str, Prepare] = {}  # processes that begin when that is done
         self._ended: set[str] = set()
         self._looked_ns = 0
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -160,6 +167,8 @@ class Crew:
 
     def _hide(self, on: bool) -> None:
         self.cover.hide(on)
+        if not on and "hidden" in self.problems:
+            self._tell(Notice("hidden", f"You are hidden no longer; '{self.cast.stage}' is on stage.", problem=False))
 
     def _run(self) -> None:
         fine_timers()
@@ -198,6 +207,7 @@ class Crew:
             said = keeper.check()
             if said is not None:
                 self._fell(keeper, said)
+        self._frozen.look(self.video)
         self._maybe_start()
         self.balance.update()
 
@@ -215,11 +225,16 @@ class Crew:
                     if keeper.restarts:
                         self._tell(Notice(keeper.name, f"The {keeper.name} process is back.", problem=False))
                 case Prepared(name, problem):
-                    self.cast.prepared(keeper.name, name, problem)
+                    in_vain = self.cast.prepared(keeper.name, name, problem)
                     if keeper.name in self._held_back:
+                        if problem is None:  # if that is not how they are by now it is asked for again
+                            self._held_back.pop(keeper.name)
                         self._begin(keeper)
                     if problem is not None:
                         self._tell(Notice(f"persona {name}", problem))
+                    if in_vain:
+                        text = f"You stay hidden, because '{name}' cannot be prepared; choose another persona."
+                        self._tell(Notice("hidden", text))
                 case Switched(name, _, number):
                     self.cast.switched(keeper.name, number)
                     if keeper is self.video:
@@ -259,8 +274,8 @@ class Crew:
                     str(now.source),
                 )
             )  # fmt: skip
-        elif self._held_back.get(keeper.name) != first.name:
-            self._held_back[keeper.name] = first.name
+        elif self._held_back.get(keeper.name) != first:
+            self._held_back[keeper.name] = first
             keeper.send(first)
 
     def _catch_up(self, keeper: Keeper) -> None:
@@ -300,11 +315,12 @@ class Crew:
             self._on_air.discard(keeper.name)
             self._held_back.pop(keeper.name, None)
             if keeper is self.video:
-                self.previews.camera.wipe()  # its writer is dead
+                self.previews.wipe()  # its writer is dead
+                self._frozen.fell(keeper, self.cast.shows_real)
             self.cast.fell(keeper.name)
             self.balance.forget()
             if keeper.phase is Phase.FAILED and keeper is self.video and keeper.proven and not keeper.stands_in:
-                keeper.stand_in(card_process.body)
+                keeper.stand_in(card_process.body, lambda: self.plans.video(()))
                 self._tell(Notice("card", f"{said} The card is held; choose a persona to try again."))
             elif keeper.phase is Phase.FAILED and (keeper is self.video or not self.epoch):
                 self.error, self.done = said, True
@@ -335,6 +351,7 @@ class Crew:
             keeper.ask_to_stop()
         for keeper in self.keepers:
             keeper.finish(_STOP_S)
+        self.previews.wipe()
         with self.changed:
             self.done = True
             self.changed.notify_all()

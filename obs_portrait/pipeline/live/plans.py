@@ -44,7 +44,8 @@ class Plans:
         """The open door of the stream to OBS."""
 
     def video(self, personas: tuple[Any, ...] | None = None) -> VideoPlan:
-        """personas: those that an understudy rehearses; None: it is for the one that goes on now."""
+        """personas: those that an understudy rehearses, nobody for the card; None: it is for the one that goes on now,
+        and the cast counts on it."""
         return VideoPlan(
             replace(self._options(), personas=(), audio=None, audio_sinks=()),
             self._cast.plan("video") if personas is None else personas,

@@ -27,14 +27,8 @@ from obs_portrait.pipeline.live.status import LiveReport, LiveStatus, figures_of
 
 __all__ = ["LiveSession"]
 
-_START_LEAD_NS = 50_000_000
-_FILE_LEAD_NS = 600_000_000
-"""A file and the performance take a moment to open; their first frames should not be late."""
 _RATED_NS = 1_500_000_000
 """An older rating of the driver's face says nothing about now."""
-_STOP_S = 8.0
-_ASLEEP_NS = 1_000_000_000
-"""If this thread was away for longer, everybody was: the machine slept, or the whole group of processes was stopped."""
 
 
 class LiveSession:
@@ -54,14 +48,18 @@ class LiveSession:
         """Where the stream to OBS is served, if it is one of the sinks."""
         self._recorder = recording.Recorder(options.record, options.force) if options.record is not None else None
         self._crew = Crew(
-            lambda: self.options, on_notice or (lambda notice: None), recorder=self._recorder, streams=bool(ports)
-        )
+            lambda: self.options, on_notice or (lambda notice: None), self._freezes,
+            recorder=self._recorder, streams=bool(ports),
+        )  # fmt: skip
         self.previews = self._crew.previews
         """Small pictures of the persona and, while that is allowed, of the camera; made only for who asks."""
         self.cover = self._crew.cover
         """The rest, and the switches of face and voice; `panic` is a method of the session."""
         if options.rests:
             self.cover.set_rest(True)
+        self.on_frozen: Callable[[bool], None] = lambda on: None
+        """Told, from the supervisor's thread, when the last picture that programs have may be the real person, because
+        the video process is gone, and when it is no longer."""
         self._speaker: Any = None  # what was chosen as such while the show is on
         self._asked: tuple[int, str] | None = None  # a switch that the crew has not yet seen
         self._report: LiveReport | None = None
@@ -144,7 +142,8 @@ class LiveSession:
 
     def renew(self, persona: Any) -> None:
         """Plays on with an edited profile of the same name, as soon as it is prepared. If it cannot be, the persona
-        stays as it was and a notice says why."""
+        stays as it was and a notice says why. One that reveals and shall not any more is hidden at once, and stays
+        hidden if the edit cannot be prepared."""
         number = next(self._crew.numbers)
         self._crew.problems.pop(f"persona {persona.name}", None)
         self._crew.order(lambda: self._crew.cast.renew(persona, number))
@@ -191,10 +190,11 @@ class LiveSession:
         It holds until `panic(False)`, also for processes that are started again meanwhile. A persona that reveals the
         real person leaves the stage for the first one that does not, so that the end of a panic shows nobody's real
         face either. `panic(False)` waits until that has been carried out, at most `timeout` s, and raises
-        `PipelineError`, with the panic still on, if there is nobody else to show.
+        `PipelineError`, with the panic still on, if there is nobody else to show or if it takes longer.
         """
         if on:
             self.cover.begin_panic()
+            self.previews.refuse_older()
         else:
             self.cover.end_panic(timeout)
 
@@ -224,6 +224,7 @@ class LiveSession:
             face_on=self.cover.face_on,
             voice_on=self.cover.voice_on,
             quality=self._quality_now(),
+            reveals=self._crew.cast.shows_real,
         )
 
     def _quality_now(self) -> tuple[float, str | None] | None:
@@ -281,6 +282,9 @@ class LiveSession:
         self._crew.switch(name, number)
         if self._asked is not None and self._asked[0] == number:
             self._asked = None
+
+    def _freezes(self, on: bool) -> None:
+        self.on_frozen(on)
 
     def _make_report(self) -> LiveReport:
         path: Path | None = None

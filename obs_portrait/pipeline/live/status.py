@@ -35,7 +35,8 @@ class LiveStatus:
     reference: avatarify's two figures of the reference search, None while it is off. panic: only the card and silence
     go out. rests: camera and microphone are closed. face_on: the persona moves, otherwise its portrait stands still.
     voice_on: the persona is heard. quality: how fit the driver's face is as a reference now, 0 to 1, and one sentence
-    on what to do about it, None if nothing; None while nobody is looked at.
+    on what to do about it, None if nothing; None while nobody is looked at. reveals: who is on stage shows the real
+    face or voice, as they play: not as an edit says that is still being prepared.
     """
 
     running: bool
@@ -51,6 +52,7 @@ class LiveStatus:
     face_on: bool = True
     voice_on: bool = True
     quality: tuple[float, str | None] | None = None
+    reveals: bool = False
 
     @property
     def fps(self) -> float:

@@ -58,7 +58,8 @@ class Keeper:
         understudy: Understudy | None = None,
     ) -> None:
         self.name, self.board = name, board
-        self._body, self._usual, self._plan = body, body, plan
+        self._body, self._plan = body, plan
+        self._usual = body, plan
         self._excused_ns = 0
         self.stands_in = False
         """Whether what runs is a stand-in for a process that was given up."""
@@ -80,9 +81,9 @@ class Keeper:
         """One sentence: why the process is down, or why the keeper gave up."""
         self.final: Stopped | None = None
 
-    def stand_in(self, body: Body) -> None:
+    def stand_in(self, body: Body, plan: Callable[[], Any]) -> None:
         """Given up: from now on this body runs in the place of the usual one, until `recover`."""
-        self._body, self._policy = body, RestartPolicy()
+        self._body, self._plan, self._policy = body, plan, RestartPolicy()
         self._again_at = now_ns()
         self.phase = Phase.PAUSING
         self.stands_in = True
@@ -91,7 +92,8 @@ class Keeper:
         """What was given up is tried again, in the place of its stand-in if it has one; False if nothing was."""
         if not self.stands_in and self.phase is not Phase.FAILED:
             return False
-        self._body, self._policy, self.stands_in = self._usual, RestartPolicy(), False
+        self._body, self._plan = self._usual
+        self._policy, self.stands_in = RestartPolicy(), False
         self._reap(0.0)
         self._again_at = now_ns()
         self.phase = Phase.PAUSING

@@ -193,11 +193,11 @@ def test_another_microphone_needs_sound(tmp_path: Path) -> None:
         session.use("microphone", "mic")
 
 
-def _cover(cast: Cast) -> tuple[Cover, list[Callable[[], None]]]:
+def _cover(cast: Cast, *, done: bool = True) -> tuple[Cover, list[Callable[[], None]]]:
     """Its orders wait until the test carries them out."""
     orders: list[Callable[[], None]] = []
     boards = Board(*CONTROL_CELLS), Board(*CONTROL_CELLS)
-    return Cover(cast, *boards, order=orders.append, carried_out=lambda number, timeout: True), orders
+    return Cover(cast, *boards, order=orders.append, carried_out=lambda number, timeout: done), orders
 
 
 def _ends(cover: Cover, orders: list[Callable[[], None]], *between: Callable[[], None]) -> BaseException | None:
@@ -238,6 +238,30 @@ def test_a_panic_does_not_end_for_who_reveals_and_was_asked_for_meanwhile() -> N
     cover, orders = _cover(cast)
     cover.begin_panic()
     assert "your real face" in str(_ends(cover, orders, lambda: cast.switch("me", 1)))
+    assert cover.panic
+
+
+def test_a_change_that_is_not_carried_out_in_time_is_told_as_what_it_is() -> None:
+    cast = Cast([Revealer("me", (9, 9, 9), 300.0), *doubles.PERSONAS], ["video"], lambda path, message: None)
+    cast.plan("video")
+    cover, orders = _cover(cast, done=False)
+    cover.begin_panic()
+    raised: list[BaseException] = []
+
+    def end() -> None:
+        try:
+            cover.end_panic(5.0)
+        except PipelineError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    until(lambda: len(orders) == 3, 30, "it looks")
+    for order in orders:
+        order()
+    thread.join(30)
+    assert cast.stage == "red"  # nobody real is on stage, so that is not the reason
+    assert "not yet on stage; try again" in str(raised[0])
     assert cover.panic
 
 

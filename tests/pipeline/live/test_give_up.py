@@ -8,9 +8,12 @@ import threading
 from pathlib import Path
 
 from obs_portrait.clock import now_ns
+from obs_portrait.pipeline.live.options import LiveOptions
+from obs_portrait.pipeline.live.session import LiveSession
 from obs_portrait.pipeline.live.supervisor import Phase
 from tests.pipeline.live import doubles
 from tests.pipeline.live.test_faults import Show
+from tests.pipeline.live.test_panic import Revealer
 
 
 def _kill_until_given_up(show: Show, path: str) -> None:
@@ -60,6 +63,31 @@ def test_the_card_is_held_in_the_place_of_a_video_process_that_was_given_up(tmp_
         assert show.session.persona == "green"
     kinds = {one.origin for one in doubles.caught_frames(show.frames_path) if begun < one.written_ns < ended}
     assert kinds == {"card"}
+
+
+def test_a_panic_ends_also_where_the_card_stands_in_for_who_reveals(tmp_path: Path) -> None:
+    """The card puts nobody on stage, so nobody waits for it to do so. And what a killed process has left on the sinks
+    may be the real person: that is told until the card is there."""
+    show = Show(tmp_path)
+    fields = {name: getattr(show.session.options, name) for name in LiveOptions.__dataclass_fields__}
+    personas = (Revealer("red", (200, 40, 40), 500.0), doubles.PERSONAS[1])
+    frozen: list[bool] = []
+    with LiveSession(LiveOptions(**{**fields, "personas": personas}), show.notices.append) as session:
+        show.session = session
+        session.on_frozen = frozen.append
+        show.heals()
+        assert session.status().reveals
+        _kill_until_given_up(show, "video")
+        assert frozen[0]
+        show.state("card")
+        show.until(lambda: not frozen[-1], 20)
+        session.panic()
+        session.panic(False, timeout=20)
+        assert session.status().persona == "green"
+        assert not session.status().reveals
+        show.speaks()
+        session.switch("green")
+        show.heals()
 
 
 def test_a_voice_that_was_given_up_is_tried_again_with_the_next_persona(tmp_path: Path) -> None:
