@@ -102,7 +102,7 @@ class FacePipeline:
     def set_reference(self, reference: Observation | None, frame: CameraFrame | None = None) -> None:
         """The driver's neutral frame (from `face.calibration`); None: the next face that is seen. `frame` is the
         picture in which it was seen, for engines that need pixels; it is kept, and not written to."""
-        self.reference, self._reference_frame = reference, frame
+        self._refer(reference, frame)
         self._engine.refer(reference)
 
     def process(self, frame: CameraFrame) -> PersonaFrame:
@@ -110,19 +110,22 @@ class FacePipeline:
         self._take_turn(frame.captured_ns)
         self._frame = frame
         begin = perf_counter_ns()
+        self.guard.watch(frame)  # also where the engine fails: it may return the picture later
+        watched = perf_counter_ns()
         observation = self._track(frame)
         self.observation = observation
         tracked = perf_counter_ns()
         result: object = None
         if observation is not None:
             if self.reference is None:
-                self.reference, self._reference_frame = observation, frame
-            result = self._engine.render(observation, frame, self.reference, self._reference_frame, self.stats)
+                self._refer(observation, frame)
+            reference = self.reference or observation
+            result = self._engine.render(observation, frame, reference, self._reference_frame, self.stats)
         rendered = perf_counter_ns()
         out = self.guard.stand_in(frame.captured_ns, frame.index) if result is None else self._admit(result, frame)
         done = perf_counter_ns()
         own = {k: v for k, v in self._engine.stages().items() if v >= 0}
-        self.timings = Timings(tracked - begin, rendered - tracked, done - rendered, own)
+        self.timings = Timings(tracked - watched, rendered - tracked, done - rendered + watched - begin, own)
         self._count(out, observation is not None)
         return out
 
@@ -154,6 +157,11 @@ class FacePipeline:
     def close(self) -> None:
         """Releases the tracker. The engines belong to whoever prepared them. Never raises."""
         _close(self._tracker)
+
+    def _refer(self, reference: Observation | None, frame: CameraFrame | None) -> None:
+        self.reference, self._reference_frame = reference, frame
+        if frame is not None:
+            self.guard.watch_reference(frame)
 
     def _take_turn(self, captured_ns: int) -> None:
         due = [face for at, face in self._next if at <= captured_ns]
@@ -191,7 +199,8 @@ class FacePipeline:
 
     def _admit(self, result: object, frame: CameraFrame) -> PersonaFrame:
         before = self.guard.leaks, self.guard.rejected
-        out = self.guard.admit(result, frame, self._face.engine.reveals)
+        engine = self._face.engine
+        out = self.guard.admit(result, frame, engine.reveals, engine.needs_pixels)
         self.stats.events["leaks"] += self.guard.leaks - before[0]
         self.stats.events["rejected"] += self.guard.rejected - before[1]
         return out

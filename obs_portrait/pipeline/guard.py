@@ -20,8 +20,10 @@ from obs_portrait.errors import PipelineError
 from obs_portrait.face.types import Canvas
 from obs_portrait.media.types import _SEAL, SAMPLE_RATE, CameraFrame, MicBlock, Origin, PersonaBlock, PersonaFrame
 from obs_portrait.pipeline.card import draw_card
+from obs_portrait.pipeline.echo import EchoCheck
 from obs_portrait.pipeline.label import Label
-from obs_portrait.pipeline.likeness import COPY_DISTANCE, SAME_SCENE, EchoCheck, copy_distance
+from obs_portrait.pipeline.likeness import same_scene, sketch
+from obs_portrait.pipeline.seen import Seen
 
 __all__ = ["AudioGuard", "Look", "VideoGuard", "beside", "hushed", "mix", "part", "risen"]
 
@@ -52,20 +54,22 @@ class VideoGuard:
 
     A state machine whose state is the `Origin` of what it gave last: ENGINE (or REVEAL) while results pass; HOLD for
     `hold_s` after the last good one; then PORTRAIT, or CARD where the persona has no still. A switch forgets the
-    held frame, so one persona is never held for another. One object serves one stream; it is not thread-safe.
+    held frame, so one persona is never held for another. What an engine may have seen of the driver is remembered as
+    thumbnails (`seen`), whoever is on stage. One object serves one stream; it is not thread-safe.
     """
 
     def __init__(self, look: Look, canvas: Canvas, hold_s: float = HOLD_S) -> None:
         self.canvas = canvas
         self.hold_ns = round(hold_s * 1e9)
         self.leaks = 0
-        """Results that were, or shared memory with, the camera picture. None of them was sent."""
+        """Results that were, or shared memory with, a picture of the camera. None of them was sent."""
         self.rejected = 0
         """Results of a wrong type, shape or content."""
         self.reason = ""
         """Why the last result was not sent, for the log."""
         self.state: Origin = Origin.CARD
         self._covered = False
+        self._seen = Seen(canvas.width / canvas.height)
         self.switch(look)
 
     @property
@@ -92,15 +96,33 @@ class VideoGuard:
         if on:
             self._held = None
 
-    def admit(self, result: object, camera: CameraFrame, engine_reveals: bool = False) -> PersonaFrame:
-        """Checks what the engine made of `camera` and seals it, or returns a stand-in. Never raises."""
-        self.reason = self._objection(result, camera, engine_reveals)
+    def watch(self, camera: CameraFrame) -> None:
+        """An engine is about to see `camera`, or could: nothing like it passes during the next seconds."""
+        self._seen.add(camera)
+
+    def watch_reference(self, camera: CameraFrame) -> None:
+        """The same for the driver's neutral frame, from now on."""
+        self._seen.add_reference(camera)
+
+    def admit(
+        self, result: object, camera: CameraFrame, engine_reveals: bool = False, sees_pixels: bool = False
+    ) -> PersonaFrame:
+        """Checks what the engine made of `camera` and seals it, or returns a stand-in. Never raises.
+
+        sees_pixels: the engine is given camera pictures; then ones that it has moved a little are looked for as well.
+        """
+        self.watch(camera)
+        self.reason = self._objection(result, engine_reveals)
         if self.reason or not isinstance(result, np.ndarray):
             return self.stand_in(camera.captured_ns, camera.index)
+        # Ours alone, before it is looked at: an engine that kept the array cannot paint on it meanwhile, or later.
+        image = np.array(result, order="C")
+        if not engine_reveals and self._is_copy(image, sees_pixels):
+            self.leaks += 1
+            self.reason = "a copy of the camera picture"
+            return self.stand_in(camera.captured_ns, camera.index)
         origin = Origin.REVEAL if engine_reveals else Origin.ENGINE
-        image = self._labelled(
-            np.array(result, order="C")
-        )  # ours alone: an engine that kept it cannot paint on it later
+        image = self._labelled(image)
         if origin is Origin.ENGINE:  # the real person is never held: a lost camera must not freeze a face on screen
             self._held, self._held_ns = image, camera.captured_ns
         else:
@@ -140,29 +162,28 @@ class VideoGuard:
             return f"a picture of shape {result.shape} instead of {(self.canvas.height, self.canvas.width, 3)}"
         return ""
 
-    def _objection(self, result: object, camera: CameraFrame, engine_reveals: bool) -> str:
+    def _objection(self, result: object, engine_reveals: bool) -> str:
+        """Everything that can be said against a result without looking at its pixels."""
         if self._covered:
             return "covered"
         if engine_reveals and not self._look.reveals:
             self.leaks += 1
             return "an engine that shows the real person, which the profile does not ask for"
-        if isinstance(result, np.ndarray) and np.may_share_memory(result, camera.image):
+        if isinstance(result, np.ndarray) and self._seen.shares(result):
             self.leaks += 1
             return "the memory of the camera picture"
         wrong = self._wrong(result)
-        if wrong or not isinstance(result, np.ndarray):
-            self.rejected += 1
-            return wrong
-        if engine_reveals:
-            return ""
-        if copy_distance(result, camera.image) < COPY_DISTANCE and not self._is_still(camera.image):
-            self.leaks += 1
-            return "a copy of the camera picture"
-        return ""
+        self.rejected += bool(wrong)
+        return wrong
 
-    def _is_still(self, camera: NDArray[np.uint8]) -> bool:
-        """The driver's picture is (nearly) the persona's portrait: somebody animates a picture with itself."""
-        return self._portrait is not None and copy_distance(self._portrait, camera) < SAME_SCENE
+    def _is_copy(self, image: NDArray[np.uint8], sees_pixels: bool) -> bool:
+        """One of what was seen; but not where that is (nearly) the persona's portrait: somebody animates a picture with
+        itself."""
+        found = self._seen.copied(image, sees_pixels)
+        if not found or self._portrait is None:
+            return bool(found)
+        portrait = sketch(self._portrait, self._seen.aspect)
+        return not any(same_scene(portrait, one, moved) for one, moved in found)
 
 
 class AudioGuard:
@@ -172,14 +193,15 @@ class AudioGuard:
     in of 5 ms: no step, no click, for blocks of any size. One object serves one converter's stream.
     """
 
-    def __init__(self, persona: str, latency: int, reveals: bool = False) -> None:
-        """`latency`: samples from a sound in to the same sound out. `reveals`: the *profile* says so."""
+    def __init__(self, persona: str, latency: int, reveals: bool = False, own: int | None = None) -> None:
+        """`latency`: samples from a sound in to the same sound out; `own`: how much of it the converter says it needs,
+        None: all. The rest is what it was fed late. `reveals`: the *profile* says so."""
         self.persona, self.latency, self.reveals = persona, latency, reveals
         self.leaks = 0
         self.rejected = 0
         self.reason = ""
         self.state: Origin = Origin.SILENCE
-        self._echo = EchoCheck()
+        self._echo = EchoCheck(latency if own is None else own)
         self._tail = np.zeros(FADE, np.float32)  # the last samples sent
         self._ending = np.zeros(0, np.float32)  # what is left of the fade to silence
         self._faded_in = 0  # samples of the fade in that are done
@@ -195,10 +217,10 @@ class AudioGuard:
 
         `fed`: what the converter was really given, if that is not `mic.samples` (the same, delayed).
         """
-        self.reason = self._objection(result, mic, converter_reveals, fed)
-        if self.reason or not isinstance(result, np.ndarray):
+        out = self._listen(result, mic, converter_reveals, mic.samples if fed is None else fed)
+        if self.reason:
             return self._silence(mic)
-        out = np.clip(result, np.float32(-1), np.float32(1))
+        np.clip(out, np.float32(-1), np.float32(1), out=out)
         if self._faded_in < FADE:
             count = min(out.size, FADE - self._faded_in)
             out[:count] *= _FADE_IN[self._faded_in : self._faded_in + count]
@@ -206,9 +228,9 @@ class AudioGuard:
         out = self._add_ending(out)
         return self._seal(out, mic, Origin.REVEAL if converter_reveals else Origin.ENGINE)
 
-    def stand_in(self, mic: MicBlock) -> PersonaBlock:
-        """Silence for `mic`, after a short fade out of what was heard. Never raises."""
-        self._echo.is_echo(np.zeros(mic.samples.size, np.float32), mic.samples, ())
+    def stand_in(self, mic: MicBlock, fed: NDArray[np.float32] | None = None) -> PersonaBlock:
+        """Silence for `mic`, after a short fade out of what was heard. `fed` as for `admit`. Never raises."""
+        self._echo.is_echo(np.zeros(mic.samples.size, np.float32), mic.samples if fed is None else fed)
         return self._silence(mic)
 
     def _silence(self, mic: MicBlock) -> PersonaBlock:
@@ -231,51 +253,57 @@ class AudioGuard:
         captured_ns = mic.captured_ns - round(self.latency * 1e9 / SAMPLE_RATE)
         return PersonaBlock(out, captured_ns, mic.index - self.latency, self.persona, origin, _SEAL)
 
-    def _objection(
-        self, result: object, mic: MicBlock, converter_reveals: bool, fed: NDArray[np.float32] | None
-    ) -> str:
+    def _listen(
+        self, result: object, mic: MicBlock, converter_reveals: bool, fed: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """A copy of `result`, which is all that is looked at: a converter that kept the array cannot write into it
+        meanwhile. Zeros where it has no form. `reason` is what can be said against it."""
         wrong, leak = self._wrong(result, mic), ""
         if converter_reveals and not self.reveals:
             leak = "a converter that lets the real voice through, which the profile does not ask for"
-        elif any(
-            isinstance(result, np.ndarray) and np.may_share_memory(result, given)
-            for given in (mic.samples, fed)
-            if given is not None
-        ):
+        elif isinstance(result, np.ndarray) and any(np.may_share_memory(result, one) for one in (mic.samples, fed)):
             leak = "the memory of the microphone's samples"
-        made = np.zeros(mic.samples.size, np.float32) if wrong or not isinstance(result, np.ndarray) else result
-        echo = self._echo.is_echo(made, mic.samples, (0, self.latency))
-        if echo and not converter_reveals and not wrong:
+        made = np.zeros(mic.samples.size, np.float32)
+        if isinstance(result, np.ndarray) and not wrong:
+            made = np.array(result)
+            if not np.isfinite(made).all():
+                wrong = "samples that are not numbers"
+                made[:] = 0
+        if self._echo.is_echo(made, fed) and not converter_reveals and not wrong:
             leak = leak or "a copy of the microphone's samples"
         self.leaks += bool(leak)
         self.rejected += bool(wrong and not leak)
-        return leak or wrong
+        self.reason = leak or wrong
+        return made
 
-    def _wrong(self, result: object, mic: MicBlock) -> str:
+    @staticmethod
+    def _wrong(result: object, mic: MicBlock) -> str:
         """What is wrong with the form of a converter's result, or ""."""
         if type(result) is not np.ndarray:
             return f"a {type(result).__name__} instead of samples"
         if result.dtype != np.float32 or result.shape != mic.samples.shape:
             return f"{result.shape} {result.dtype} instead of {mic.samples.shape} float32"
-        if not np.isfinite(result).all():
-            return "samples that are not numbers"
         return ""
 
 
 def mix(parts: Sequence[tuple[PersonaBlock, NDArray[np.float32] | float]]) -> PersonaBlock:
     """The sum of sealed blocks that answer to the same samples, each times its weight; the last one names the result.
 
-    The crossfade at a switch of persona. Raises `PipelineError` if the blocks do not belong together.
+    The crossfade at a switch of persona. As long as the real voice is part of it, its origin is REVEAL.
+    Raises `PipelineError` if the blocks do not belong together.
     """
     last = parts[-1][0]
     if any((block.index, block.samples.size) != (last.index, last.samples.size) for block, _ in parts):
         raise PipelineError("Blocks of different moments cannot be mixed; nothing was sent. Please report this bug.")
     total = np.zeros(last.samples.size, np.float32)
+    origin = last.origin
     for block, weight in parts:
         total += block.samples * np.asarray(weight, np.float32)
+        if block.origin is Origin.REVEAL and np.any(weight):
+            origin = Origin.REVEAL
     np.clip(total, np.float32(-1), np.float32(1), out=total)
     total.flags.writeable = False
-    return PersonaBlock(total, last.captured_ns, last.index, last.persona, last.origin, _SEAL)
+    return PersonaBlock(total, last.captured_ns, last.index, last.persona, origin, _SEAL)
 
 
 def hushed(block: PersonaBlock, *, begins: bool = False) -> PersonaBlock:

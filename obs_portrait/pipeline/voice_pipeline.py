@@ -148,7 +148,7 @@ class _Speaker:
         self.awake = False
         self._voice = voice
         self._state: Any = None  # made when it is first needed
-        self._guard = AudioGuard(voice.name, latency, voice.reveals)
+        self._guard = AudioGuard(voice.name, latency, voice.reveals, voice.latency)
         self._delay = np.zeros(latency - voice.latency, np.float32)  # stands before the converter
         self._backlog = np.zeros(0, np.float32)
         self._failures = 0
@@ -191,7 +191,7 @@ class _Speaker:
         result: object = None
         if self._pause > 0:
             self._pause -= mic.samples.size
-            return self._guard.stand_in(mic)
+            return self._guard.stand_in(mic, fed)
         try:
             if self._state is None:
                 self._state = self._voice.converter.new_state()
@@ -203,7 +203,7 @@ class _Speaker:
             if self._failures >= _PATIENCE:
                 self._pause = SAMPLE_RATE
             self._state = None  # it may be anything now; a new one first has to hear as much as its delay is long
-            return self._guard.stand_in(mic)
+            return self._guard.stand_in(mic, fed)
         before = self._guard.leaks, self._guard.rejected
         block = self._guard.admit(result, mic, self._voice.converter.reveals, fed)
         stats.events["leaks"] += self._guard.leaks - before[0]

@@ -16,7 +16,7 @@ import obs_portrait
 from obs_portrait.errors import LeakError, PipelineError
 from obs_portrait.face.types import Canvas
 from obs_portrait.media.types import SAMPLE_RATE, CameraFrame, MicBlock, Origin, PersonaBlock, PersonaFrame, Seal
-from obs_portrait.pipeline.guard import FADE, AudioGuard, Look, VideoGuard, beside, mix, part
+from obs_portrait.pipeline.guard import FADE, AudioGuard, Look, VideoGuard, beside, hushed, mix, part
 
 CANVAS = Canvas(64, 48)
 HOLD_S = 0.5
@@ -383,6 +383,19 @@ def test_mix_is_the_weighted_sum(weights: tuple[float, float]) -> None:
     expected = np.clip(sum(b.samples * np.float32(w) for b, w in zip(blocks, weights, strict=True)), -1, 1)
     assert np.allclose(out.samples, expected, atol=1e-6)
     assert (out.persona, out.index) == ("b", 40)
+
+
+def test_a_mix_with_the_real_voice_in_it_is_no_engine_s() -> None:
+    """So that a panic in a crossfade cuts it off, and does not fade it out."""
+    mic = MicBlock(voice(1, 960), 5, 40)
+    me = AudioGuard("me", 0, reveals=True).admit(mic.samples.copy(), mic, converter_reveals=True)
+    ann = AudioGuard("ann", 0).admit(voice(2, 960), mic)
+    fading, rising = np.linspace(1, 0, 960, dtype=np.float32), np.linspace(0, 1, 960, dtype=np.float32)
+    for parts in ([(me, fading), (ann, rising)], [(ann, fading), (me, rising)]):
+        out = mix(parts)
+        assert out.origin is Origin.REVEAL
+        assert not hushed(out, begins=True).samples.any()
+    assert mix([(me, np.zeros(960, np.float32)), (ann, 1.0)]).origin is Origin.ENGINE
 
 
 def test_blocks_of_different_moments_do_not_mix() -> None:
