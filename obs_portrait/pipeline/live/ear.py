@@ -51,7 +51,7 @@ class Ear:
         self._told = self._changed = False
         self.skipped = 0
         """Samples that came too late to be of use."""
-        self.ok = True
+        self.ok = opened
         """False from the loss of the source until its first block after that."""
         self.name = source.name
 

@@ -138,3 +138,13 @@ def test_a_first_opening_that_nobody_waits_for_is_the_ears() -> None:
     microphone.go.set()
     room.until_hears(0.5)
     assert microphone.opened == 1 and not room.said
+
+
+def test_a_first_opening_that_fails_is_told_and_so_is_the_one_that_works() -> None:
+    microphone = Microphone(0.5, there=False)
+    room = Room(microphone, opened=False)
+    room.until_told("is not there; silence goes out")
+    assert not room.ear.ok
+    microphone.there = True
+    room.until_hears(0.5)
+    assert [problem for _, problem in room.said] == [True, False]
