@@ -9,12 +9,14 @@ import { attempt, toasts } from "../toast.js";
 import { openTrimmer } from "./trim.js";
 
 const LONG_MS = 32000;
+const AGAIN_MS = 1200; // after "too many requests"
 
 export function clipsView() {
   const list = h("ul", { class: "clips" });
   const none = h("p", { class: "empty", hidden: true }, icon("clips"), h("span", {}, t("clips.none")));
   const unavailable = h("p", { class: "note", hidden: true });
-  const urls = [];
+  const pictures = thumbnails();
+  const rowOf = new Map(); // id -> {element, frame, told}: what did not change stays, with its picture and its focus
 
   const act = (action, control, sentence) =>
     attempt(async () => {
@@ -48,14 +50,30 @@ export function clipsView() {
       const { clips } = await get("/v1/clips");
       show(unavailable, false);
       show(none, clips.length === 0);
-      list.replaceChildren(...clips.map(row));
+      draw(clips);
     } catch (refusal) {
       show(unavailable, true);
       show(none, false);
-      list.replaceChildren();
+      draw([]);
       if (refusal.absent) own(unavailable, t("clips.unavailable"));
       else foreign(unavailable, refusal.message, refusal.lang);
     }
+  }
+
+  function draw(clips) {
+    const told = new Map(clips.map((clip) => [clip.id, JSON.stringify(clip)]));
+    for (const [id, row] of rowOf) {
+      if (told.get(id) === row.told) continue;
+      row.element.remove();
+      rowOf.delete(id);
+      pictures.leave(row.frame);
+      if (!told.has(id)) pictures.forget(id);
+    }
+    clips.forEach((clip, at) => {
+      if (!rowOf.has(clip.id)) rowOf.set(clip.id, { ...row(clip), told: told.get(clip.id) });
+      const { element } = rowOf.get(clip.id);
+      if (list.children[at] !== element) list.insertBefore(element, list.children[at] ?? null);
+    });
   }
 
   const row = (clip) => {
@@ -65,14 +83,7 @@ export function clipsView() {
       icon("clips"),
       clip.seconds === null ? null : h("span", { class: "clip-length" }, duration(clip.seconds)),
     );
-    picture(`/v1/clips/${encodeURIComponent(clip.id)}/thumbnail`, 2 * LONG_MS)
-      .then((blob) => {
-        if (blob === null) return;
-        const url = URL.createObjectURL(blob);
-        urls.push(url);
-        frame.querySelector(".icon").replaceWith(h("img", { src: url, alt: "", draggable: "false" }));
-      })
-      .catch(() => {}); // the sign of a film stays
+    pictures.show(clip.id, frame);
     const discard = button({
       label: t("clips.delete", { name: clip.name }),
       name: "trash",
@@ -93,7 +104,7 @@ export function clipsView() {
         });
       },
     });
-    return h(
+    const element = h(
       "li",
       { class: "clip" },
       h(
@@ -114,6 +125,7 @@ export function clipsView() {
       ),
       discard,
     );
+    return { element, frame };
   };
 
   const leave = status.watch((now) => {
@@ -140,7 +152,60 @@ export function clipsView() {
     element,
     leave() {
       leave();
-      urls.forEach((url) => URL.revokeObjectURL(url));
+      pictures.close();
+    },
+  };
+}
+
+/**
+ * Pictures of clips: asked for when their place comes into view, kept until their clip is gone.
+ * show(id, frame) puts one into a frame; leave(frame): that one is there no more; forget(id), close(): gives memory back.
+ */
+function thumbnails() {
+  const urls = new Map(); // id -> promise of an object URL, or of null
+  const ids = new WeakMap();
+  let closed = false;
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (!isIntersecting) continue;
+        watcher.unobserve(target);
+        fill(ids.get(target), target);
+      }
+    },
+    { rootMargin: "200px" },
+  );
+  const load = async (id, tries = 2) => {
+    try {
+      const blob = await picture(`/v1/clips/${encodeURIComponent(id)}/thumbnail`, 2 * LONG_MS);
+      return blob === null || closed ? null : URL.createObjectURL(blob);
+    } catch (refusal) {
+      if (refusal.status !== 429 || tries === 1 || closed) return null; // the sign of a film stays
+      await new Promise((done) => setTimeout(done, AGAIN_MS));
+      return load(id, tries - 1);
+    }
+  };
+  const fill = async (id, frame) => {
+    if (!urls.has(id)) urls.set(id, load(id));
+    const url = await urls.get(id);
+    if (url !== null && urls.has(id))
+      frame.querySelector(".icon")?.replaceWith(h("img", { src: url, alt: "", draggable: "false" }));
+  };
+  const forget = (id) => {
+    urls.get(id)?.then((url) => url !== null && URL.revokeObjectURL(url));
+    urls.delete(id);
+  };
+  return {
+    show(id, frame) {
+      ids.set(frame, id);
+      watcher.observe(frame);
+    },
+    leave: (frame) => watcher.unobserve(frame),
+    forget,
+    close() {
+      closed = true;
+      watcher.disconnect();
+      [...urls.keys()].forEach(forget);
     },
   };
 }
