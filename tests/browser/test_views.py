@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from obs_portrait.errors import MediaError, ProfileError
 from tests.browser.conftest import Visit
 from tests.browser.double import PROFILES, Double
+from tests.browser.test_live import until
 
 
 def asked(double: Double, what: str) -> list[tuple[object, ...]]:
@@ -360,3 +361,103 @@ def test_late_blocks_are_shown_with_their_bar(visit: Callable[..., Visit], doubl
     expect(meter).to_be_hidden()
     there.go("live")
     expect(voice).to_contain_text("2 blocks of sound came late so far.")
+
+
+def test_after_saving_one_is_where_one_was(visit: Callable[..., Visit], double: Double) -> None:
+    """Sections stay open, and the focus in the form: by Enter in the field as by the button, which hides itself."""
+    there = visit()
+    there.go("settings")
+    page = there.page
+    page.locator("summary", has_text="Show").click()
+    page.locator("summary", has_text="Keys").click()
+    pictures = page.get_by_label("Pictures a second", exact=True)
+    for way, fps in (("Enter", "25"), ("button", "24")):
+        pictures.fill(fps)
+        if way == "Enter":
+            page.keyboard.press("Enter")
+        else:
+            page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.locator(".sticky-bar")).to_be_hidden()
+        expect(pictures).to_be_focused()
+        expect(pictures).to_have_value(fps)
+        expect(page.locator("details[open]")).to_have_count(2)
+    assert double.stage.file is not None
+    assert double.stage.file.now.show.fps == 24
+
+
+def test_rules_that_need_no_obs_can_be_taken_away(visit: Callable[..., Visit], double: Double) -> None:
+    """OBS is closed, or has another collection: its rules are listed, and those of the file can go."""
+    double.stage.scene_names = ["Gaming"]
+    there = visit()
+    there.go("scenes")
+    page = there.page
+    rule = page.locator(".rules li", has_text="Just chatting")
+    rule.get_by_role("button", name="Remove the rule of Just chatting").click()
+    expect(page.locator(".toast[data-tone=good]")).to_contain_text("no rule of its own")
+    expect(rule).to_have_count(0)
+    assert asked(double, "bind") == [("bind", "Just chatting", None)]
+    page.get_by_role("button", name="Remove the rule of Interview*").click()  # nothing has exactly this name
+    expect(page.locator(".toast[data-tone=bad]")).to_contain_text("change it in bindings.toml")
+    expect(page.locator(".rules li")).to_contain_text("Interview*")
+
+
+def test_a_list_that_is_open_stays_when_obs_changes_its_scene(visit: Callable[..., Visit], double: Double) -> None:
+    there = visit()
+    there.go("scenes")
+    page = there.page
+    choose = page.get_by_label("Persona in the scene Gaming")
+    choose.focus()
+    held = choose.element_handle()
+    assert held is not None
+    option = choose.locator("option").nth(1).element_handle()
+    assert option is not None
+    double.stage.extra = {"obs": dict(double.stage.status()["obs"]) | {"scene": "Gaming"}}  # type: ignore[typeddict-item]
+    expect(page.locator(".scene-row", has_text="Gaming")).to_contain_text("Now")
+    double.stage.rules["Gaming"] = "ink"  # somebody else changes the rule meanwhile
+    double.stage.names.append("another")
+    seen = double.stage.looks
+    until(lambda: double.stage.looks >= seen + 24)  # rules and personas are looked at every 20th time
+    assert held.evaluate("element => element.isConnected && document.activeElement === element")
+    assert option.evaluate("element => element.isConnected")
+    page.get_by_role("button", name="Ask OBS again").focus()
+    expect(choose).to_have_value("ink")
+    expect(choose.locator("option", has_text="another")).to_have_count(1)
+
+
+def test_pictures_of_clips_are_asked_for_when_they_are_seen_and_once(
+    visit: Callable[..., Visit], double: Double
+) -> None:
+    one = double.rooms.kept[0]
+    double.rooms.kept = [{**one, "id": f"{number:020x}", "name": f"clip {number}"} for number in range(300)]
+    there = visit()
+    page = there.page
+    looked: list[str] = []
+    busy: list[str] = []
+
+    def thumbnails(route: Route) -> None:
+        looked.append(route.request.url)
+        if not busy:  # the very first one finds the daemon busy
+            busy.append(route.request.url)
+            route.fulfill(status=429, json={"error": "Too many requests; wait a second."})
+        else:
+            route.continue_()
+
+    page.route("**/thumbnail", thumbnails)
+    there.go("clips")
+    expect(page.locator(".clip")).to_have_count(300)
+    expect(page.locator(".clip img").first).to_be_visible()
+    expect(page.locator(".clip").nth(1).locator("img")).to_be_visible()
+    assert busy[0] in looked
+    assert len(set(looked)) < 60
+    expect(page.locator(f".clip:nth-child({int(busy[0].split('/')[-2], 16) + 1}) img")).to_be_visible()  # tried again
+    seen = len(looked)
+    first = page.locator(".clip img").first.get_attribute("src")
+    double.rooms.kept = double.rooms.kept[1:]
+    page.get_by_role("button", name="Look again").click()
+    expect(page.locator(".clip")).to_have_count(299)
+    page.evaluate("1")
+    assert len(looked) <= seen + 3  # what moved into view, nothing anew
+    gone = page.evaluate("url => fetch(url).then(() => false, () => true)", first)
+    assert gone  # its memory was given back
+    page.locator(".clip").last.scroll_into_view_if_needed()
+    expect(page.locator(".clip").last.locator("img")).to_be_visible()

@@ -14,6 +14,23 @@ export function schemaForm(schema, values, changed) {
   return { element: h("div", { class: "schema-root" }, root.element), changes: () => root.changes() ?? {} };
 }
 
+/**
+ * What is open in a form and where the focus was last, for the form that is made anew in its place.
+ * @returns {function(): void} opens and focuses the same; the focus only if nothing else has it.
+ */
+export function placeIn(holder, last) {
+  const open = new Set([...holder.querySelectorAll("details[open]")].map((section) => section.dataset.path));
+  const path = last?.closest("[data-path]")?.dataset.path;
+  return () => {
+    for (const section of holder.querySelectorAll("details")) section.open = open.has(section.dataset.path);
+    const now = document.activeElement; // a button that hid itself still has the focus for a moment
+    if (path === undefined || (now !== document.body && now.getClientRects().length > 0)) return;
+    const same = holder.querySelector(`[data-path="${CSS.escape(path)}"]`);
+    const control = same?.matches("fieldset") ? same.querySelector("input, button") : same;
+    control?.focus({ preventScroll: true });
+  };
+}
+
 /** The schema behind references and single wrappers; {schema, optional}. */
 export function resolved(schema, definitions) {
   let optional = false;
@@ -84,7 +101,7 @@ function section(context, schema, values, path) {
   const what = named(path, schema, "description");
   const element = h(
     "details",
-    { class: "schema-section" },
+    { class: "schema-section", "data-path": path.join(".") },
     h("summary", {}, icon("next"), h("span", {}, named(path, schema, "title"))),
     what ? h("p", { class: "hint" }, what) : null,
     inner.element,
@@ -102,6 +119,7 @@ function entry(context, { schema, optional }, value, path) {
     label,
     changed: context.changed,
   });
+  set(made.control, "data-path", path.join("."));
   const id = unique("setting");
   const hint = what ? h("p", { class: "hint", id: `${id}-what` }, what) : null;
   if (hint) set(made.control, "aria-describedby", hint.id);

@@ -7,7 +7,7 @@ import { currentLanguage, LANGUAGES, t } from "../i18n.js";
 import { kept } from "../state.js";
 import { attempt, toasts } from "../toast.js";
 import { devicesPart } from "./devices.js";
-import { schemaForm } from "./form.js";
+import { placeIn, schemaForm } from "./form.js";
 import { openWizard } from "./wizard.js";
 
 export function settingsView() {
@@ -29,14 +29,21 @@ function filePart() {
   const bar = h("div", { class: "row end sticky-bar", hidden: true }, undo, save);
   const problem = h("p", { class: "note bad", role: "alert", hidden: true });
   let form = null;
+  let last = null; // where somebody was in the form
+  holder.addEventListener("focusin", (event) => {
+    last = event.target;
+  });
 
   const dirty = () => show(bar, form !== null && Object.keys(form.changes()).length > 0);
   const load = async () => {
     show(problem, false);
     try {
       const told = await get("/v1/settings");
+      const back = placeIn(holder, last);
       form = schemaForm(told.schema, told.settings, dirty);
       holder.replaceChildren(form.element);
+      dirty();
+      back();
       place.replaceChildren(t("settings.file"), " ", h("code", {}, told.path));
       show(broken, Boolean(told.problem));
       broken.replaceChildren(t("settings.problem"), " ", foreign(h("span", {}), told.problem ?? ""));
