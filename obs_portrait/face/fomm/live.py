@@ -23,6 +23,8 @@ from obs_portrait.face.fomm.transfer import relative, scale
 __all__ = ["Live", "Pending"]
 
 Picture = NDArray[np.uint8]
+_ALIKE_DB = 25.0
+"""How near a device's picture has to come to the CPU's: half precision comes to 40 dB and more."""
 _NEAR = 0.1
 """How far the keypoints of a source may be from those that the CPU finds, of 2 across the picture: half precision moves
 them by a hundredth of it, a GPU that cannot compute in it by anything."""
@@ -101,14 +103,24 @@ class Live:
             return np.array(at_rest.cpu().numpy())
 
     def is_sound(self, source: Picture) -> bool:
-        """Whether the device computes what the CPU does: the source's keypoints where they are, and a picture of
-        numbers. Some GPUs have half precision by name only."""
+        """Whether the device computes what the CPU does: the source's keypoints where they are, the trial's picture,
+        and the same by the graph as step by step. Some GPUs have half precision by name only."""
         device = self.networks.device
         with making(device), using(device), cudnn_settings(), torch.inference_mode():
             found = self.networks.detector(_floats(_tensor(source).to(device)))
             away = (found.value - self._source.keypoints.value).abs().amax()
             drawn = self._draw(found)
-            return bool(((away < _NEAR) & drawn.isfinite().all() & found.jacobian.isfinite().all()).cpu())
+            if not bool(((away < _NEAR) & drawn.isfinite().all() & found.jacobian.isfinite().all()).cpu()):
+                return False
+            if (trial := self.networks.trial) is not None:
+                flow, occlusion = self.networks.motion(trial.source.small, trial.source.keypoints, trial.driving)
+                made = self.networks.decoder(trial.source.features, flow, occlusion).cpu()
+                if not _decibels(made, trial.picture) >= _ALIKE_DB:
+                    return False
+            if not self._slots:
+                return True
+            stepped = self._step(_tensor(source).to(device))[0].cpu()
+            return _decibels(torch.from_numpy(self._slots[0].run(source).result()) / 255, stepped / 255) >= _ALIKE_DB
 
     def close(self) -> None:
         """Gives the GPU's memory back."""
@@ -132,6 +144,11 @@ class Live:
         flow, occlusion = self.networks.motion(self._source.small, self._source.keypoints, driving)
         image: Tensor = self.networks.decoder(self._source.features, flow, occlusion)
         return image
+
+
+def _decibels(one: Tensor, other: Tensor) -> float:
+    """PSNR of pictures from 0 to 1; not a number if either is none."""
+    return float(-10 * torch.log10((one - other).square().mean().clamp_min(1e-12)))
 
 
 def _bytes(image: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from obs_portrait.checkpoints.trust import vouch
 from obs_portrait.errors import FaceError
 from obs_portrait.face.fomm.detector import KEYPOINTS, KeypointDetector
 from obs_portrait.face.fomm.device import choose_device, choose_dtype, explained, making, using
@@ -124,6 +125,7 @@ def load(path: str | Path, device: str | torch.device = "auto", dtype: str | tor
     """
     chosen = choose_device(device)[0]
     kind = choose_dtype(dtype, chosen)
+    vouch(Path(path))
     state = read(Path(path))
     with explained(chosen):
         return Model(state, chosen, kind)

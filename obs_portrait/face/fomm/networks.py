@@ -16,10 +16,10 @@ from obs_portrait.errors import CheckpointError
 from obs_portrait.face.fomm.device import making, using
 from obs_portrait.face.fomm.fast import FastDecoder, FastDetector, FastMotion
 from obs_portrait.face.fomm.geometry import Keypoints
-from obs_portrait.face.fomm.model import Model
+from obs_portrait.face.fomm.model import SIDE, Model
 from obs_portrait.face.fomm.weights import read
 
-__all__ = ["Encoded", "Networks", "shared"]
+__all__ = ["Encoded", "Networks", "Trial", "shared"]
 
 
 class Encoded(NamedTuple):
@@ -31,12 +31,21 @@ class Encoded(NamedTuple):
     keypoints: Keypoints
 
 
+class Trial(NamedTuple):
+    """What the exact networks made of a picture on the CPU, for a device to be measured by: its source and driving
+    keypoints, on that device, and the picture (1, 3, 256, 256) float32 on the CPU."""
+
+    source: Encoded
+    driving: Keypoints
+    picture: Tensor
+
+
 class Networks:
     """detector, motion, decoder: of the live path, on `device` in `dtype`. The source's encoder stays on the CPU in
-    float32: it runs once for each persona."""
+    float32: it runs once for each persona. trial: None on the CPU, which nobody doubts."""
 
-    def __init__(self, model: Model, device: torch.device, dtype: torch.dtype) -> None:
-        """`model`: on the CPU, float32; becomes this object's."""
+    def __init__(self, model: Model, device: torch.device, dtype: torch.dtype, *, tried: bool | None = None) -> None:
+        """`model`: on the CPU, float32; becomes this object's. tried: whether to make a `trial`; None: on a GPU."""
         self.device, self.dtype = device, dtype
         winograd = device.type == "cpu" and dtype is torch.float32
         with making(device), using(device):
@@ -44,10 +53,24 @@ class Networks:
             self.motion = FastMotion(model.generator.dense_motion_network, dtype).to(device).eval()
             self.decoder = FastDecoder(model.generator, dtype, winograd=winograd).to(device).eval()
         generator = model.generator
-        self._encode = generator.encode
+        self._encode, self._exact_detector = generator.encode, model.detector
+        tried = device.type != "cpu" if tried is None else tried
+        self.trial = self._tried(model) if tried else None
         # What only the exact decoder needs, two hundred megabytes, is let go.
         del generator.bottleneck, generator.up_blocks, generator.final, generator.dense_motion_network.hourglass
-        self._exact_detector = model.detector
+
+    @torch.inference_mode()
+    def _tried(self, model: Model) -> Trial:
+        """With the exact decoder while it is there, about a second."""
+        across = torch.linspace(0, 1, SIDE)
+        waves = torch.stack([(torch.outer(across, across) * k + across).mul(6.0 * k).sin() for k in (1, 2, 3)])
+        source = (0.5 + 0.5 * waves)[None]
+        driving = Keypoints(*self._exact_detector(source.roll(8, -1)))
+        at_source = Keypoints(*self._exact_detector(source))
+        picture: Tensor = model.generator(source, at_source, driving)
+        with using(self.device):
+            there = Keypoints(*(part.to(self.device) for part in driving))
+        return Trial(self.encode(source), there, picture)
 
     @torch.inference_mode()
     def encode(self, source: Tensor) -> Encoded:

@@ -186,6 +186,17 @@ def test_a_device_that_computes_nonsense_is_found_out(
     assert not live.is_sound(three[0])
 
 
+def test_a_device_that_draws_something_else_is_found_out(state: Any, three: list[np.ndarray]) -> None:
+    """By what the exact networks made of a picture before their decoder was let go."""
+    kept = {part: dict(tensors) for part, tensors in state.items()}
+    live = Live(Networks(Model(kept, CPU, torch.float32), CPU, torch.float32, tried=True), three[0])
+    assert live.is_sound(three[0])
+    final = live.networks.decoder.final.conv
+    with torch.inference_mode():
+        final.bias.fill_(9.0)  # white, whatever comes
+    assert not live.is_sound(three[0])
+
+
 def test_what_is_left_is_freed_at_once(networks: Networks, three: list[np.ndarray]) -> None:
     live = Live(networks, three[0])
     gone = weakref.ref(live)
