@@ -33,9 +33,10 @@ class Pacer:
     """One tick after the other: `tick()` waits for the next one and writes.
 
     results: where the engine's thread puts its frames. stand_in(captured_ns): the guard's frame for the persona that
-    is on stage then. cover(): asked each tick; what it returns, unless None, makes the frame that is written instead of
-    everything else, and what the engine made meanwhile is thrown away, also for recordings. notice(about, text,
-    problem): one sentence for the user.
+    is on stage then. reveals(name): whether the profile of a persona, as it is now, says that the real person may be
+    seen; what shows them is written for such a one only, while it is on stage. cover(): asked each tick; what it
+    returns, unless None, makes the frame that is written instead of everything else, and what the engine made meanwhile
+    is thrown away, also for recordings. notice(about, text, problem): one sentence for the user.
     """
 
     def __init__(
@@ -46,12 +47,13 @@ class Pacer:
         results: Mailbox[PersonaFrame],
         cues: CueSheet,
         stand_in: Callable[[int], PersonaFrame],
+        reveals: Callable[[str], bool] = lambda name: False,
         cover: Callable[[], Callable[[int], PersonaFrame] | None] = lambda: None,
         notice: Callable[[str, str, bool], None],
     ) -> None:
         self._sinks = list(sinks)
         self._results, self._cues, self._stand_in, self._notice = results, cues, stand_in, notice
-        self._cover = cover
+        self._reveals, self._cover = reveals, cover
         self._ticker = Ticker(round(1_000_000_000 / rate), now_ns())
         self._waiting: deque[tuple[int, PersonaFrame]] = deque()  # (may leave at, frame): the alignment delay
         self._unrecorded: list[PersonaFrame] = []
@@ -145,7 +147,7 @@ class Pacer:
             covered = cover(now)
             self._unrecorded = [covered]
             return covered
-        if self._last is not None and self._last.origin is Origin.REVEAL and self._is_of_another(self._last, now):
+        if self._last is not None and not self._may_be_seen(self._last, now):
             self._last = None  # the real person has left the stage: not one picture more
         if self._last is not None:
             brief = self._last.origin is Origin.REVEAL or self._is_of_another(self._last, now)
@@ -160,18 +162,26 @@ class Pacer:
 
     def _is_stranger(self, frame: PersonaFrame, now: int) -> bool:
         """A frame of a persona that left the stage long ago, from an engine that was very late; and any frame with the
-        real person that was still under way when somebody else came on stage."""
+        real person that was still under way when somebody else came on stage, or the same persona edited not to reveal
+        any more."""
         name, _, since = self._cues.at(now)
-        if frame.origin is Origin.REVEAL and frame.persona != name:
+        if not self._may_be_seen(frame, now):
             return True
         return frame.persona != name and now - since > STRANGER_NS + self.delay_ns
 
+    def _may_be_seen(self, frame: PersonaFrame, at_ns: int) -> bool:
+        """The real person: only as whoever is on stage at that moment, and whose profile says so now."""
+        if frame.origin is not Origin.REVEAL:
+            return True
+        return frame.persona == self._cues.at(at_ns)[0] and self._reveals(frame.persona)
+
     def _record(self) -> None:
         """Recorders get every new frame, in order, after the live sinks have theirs; they place it by its capture
-        time and need none of the repetitions."""
+        time and need none of the repetitions. Nor do they get the real person of a moment at which another one is on
+        stage: its engine did not know that yet."""
         frames, self._unrecorded = self._unrecorded, []
         for frame in frames:
-            if frame.captured_ns > self._recorded_ns:
+            if frame.captured_ns > self._recorded_ns and self._may_be_seen(frame, frame.captured_ns):
                 self._recorded_ns = frame.captured_ns
                 for sink in [sink for sink in self._sinks if sink.takes_all]:
                     self._send(sink, frame)
@@ -206,6 +216,11 @@ class Pacer:
     def sinks(self) -> Sequence[VideoSink]:
         """Those that are still open."""
         return tuple(self._sinks)
+
+    def bow(self, frame: PersonaFrame) -> None:
+        """The last picture: what the live sinks show until they are closed, and what stays with some of them."""
+        self._write(frame)
+        self.written += 1
 
     def close(self) -> None:
         """Finishes every sink."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from obs_portrait.clock import now_ns
 from obs_portrait.errors import EngineLostError, PipelineError, PortraitError
-from obs_portrait.face.types import Canvas
+from obs_portrait.face.types import Canvas, Observation
 from obs_portrait.media.sinks.base import VideoSink
 from obs_portrait.media.sources.base import VideoSource
 from obs_portrait.media.types import CameraFrame, PersonaFrame
@@ -69,8 +69,6 @@ class _VideoProcess:
         self._link, self._plan = link, plan
         self._options = plan.options
         self._canvas = Canvas(self._options.width, self._options.height)
-        self._faces: dict[str, PreparedFace] = {}
-        self._lock = threading.Lock()
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="prepare")  # one at a time, beside a show that goes on
         self._cues = CueSheet(plan.stage)
         self._frames: Mailbox[CameraFrame] = Mailbox()
@@ -103,27 +101,27 @@ class _VideoProcess:
         """Imports, compiles, prepares every persona, and makes the tracker: all that is slow."""
         import cv2
 
-        from obs_portrait.pipeline.face_pipeline import FacePipeline
         from obs_portrait.pipeline.guard import VideoGuard
+        from obs_portrait.pipeline.live.wardrobe import StagePipeline, Wardrobe
 
         cv2.setNumThreads(1)
+        self._faces = Wardrobe()
         for persona in self._plan.personas:
             try:
-                self._faces[persona.name] = self._prepare(persona)
+                self._faces.put(self._prepare(persona))
             except PortraitError as error:
                 if persona.name == self._plan.stage:
                     raise
                 self._link.send(Prepared(persona.name, str(error)))  # the show goes on without
         make_tracker = self._options.makers.tracker or _warm_tracker
-        self._first = self._faces[self._plan.stage]
-        self._pipeline = FacePipeline(self._first, make_tracker, background=True)
-        self._stand_ins = VideoGuard(self._first.look, self._canvas)  # the pacer's own: the engine's thread may hang
+        first = self._faces[self._plan.stage]
+        self._pipeline = StagePipeline(first, make_tracker, background=True)
+        self._stand_ins = VideoGuard(first.look, self._canvas)  # the pacer's own: the engine's thread may hang
 
     def _enter(self, stage: str) -> None:
         """Who is on stage may have changed since the plan was made, or was edited."""
-        with self._lock:
-            face = self._faces[stage]
-        if face is not self._first:
+        face = self._faces[stage]
+        if not self._pipeline.plays(face):
             self._cues = CueSheet(stage)
             self._pipeline.switch(face)
             self._stand_ins.switch(face.look)
@@ -172,7 +170,7 @@ class _VideoProcess:
             self._pipeline, self._performer, self._preview, send=self._link.send, face=self._on_stage,
             who=lambda captured_ns: self._cues.at(captured_ns)[0], camera=self._camera,
         )  # fmt: skip
-        self._desk.watch = self._previews.look
+        self._desk.watch = self._watch
         if self._plan.reference is None:
             self._desk.calibrate()
         else:
@@ -184,6 +182,7 @@ class _VideoProcess:
             results=self._results,
             cues=self._cues,
             stand_in=self._stand_in,
+            reveals=self._faces.reveals,
             cover=self._cover,
             notice=self._notice,
         )
@@ -202,7 +201,10 @@ class _VideoProcess:
             self._performer.start()
             threading.Thread(target=self._listen, name="orders", daemon=True).start()
             self._link.send(Ready(source.name, [sink.name for sink in sinks]))
-            self._loop()
+            try:
+                self._loop()
+            finally:  # at once: the rest takes a while, and some programs show the last picture for ever
+                self._pacer.bow(self._card(now_ns()))
             self._feed.stop()
             self._performer.stop()
         finally:
@@ -277,29 +279,31 @@ class _VideoProcess:
                 )
 
     def _switch(self, name: str, at_ns: int, number: int) -> None:
-        with self._lock:
-            face = self._faces.get(name)
-        if face is None:
+        def become(face: PreparedFace) -> None:
+            self._cues.add(at_ns, name, number)
+            self._performer.order(lambda pipeline: pipeline.switch(face, at_ns))
+
+        if not self._faces.order(name, become):
             self._link.send(Prepared(name, f"'{name}' is not prepared; choose another persona."))
-            return
-        self._cues.add(at_ns, name, number)
-        self._performer.order(lambda pipeline: pipeline.switch(face, at_ns))
 
     def _prepare_aside(self, name: str, persona: Any) -> None:
         problem = None
         try:
-            face = self._prepare(persona)
-            with self._lock:
-                self._faces[name] = face
+            self._faces.put(self._prepare(persona))
         except PortraitError as error:
             problem = str(error)
         except Exception as error:
             problem = f"Persona '{name}': {type(error).__name__}: {error}"
         self._link.send(Prepared(name, problem))
 
+    def _watch(self, camera: CameraFrame, observation: Observation | None) -> None:
+        """In the engine's thread, after each frame."""
+        self._previews.look(camera, observation)
+        for face in self._faces.sort_out(self._pipeline.plays):
+            self._aside.submit(face.close)  # a plug-in may take its time
+
     def _on_stage(self) -> PreparedFace:
-        with self._lock:
-            return self._faces[self._cues.at(now_ns())[0]]
+        return self._faces[self._cues.at(now_ns())[0]]
 
     def _stand_in(self, captured_ns: int) -> PersonaFrame:
         self._follow_cue(captured_ns)
@@ -318,8 +322,7 @@ class _VideoProcess:
 
     def _follow_cue(self, captured_ns: int) -> None:
         name, _, _ = self._cues.at(captured_ns)
-        with self._lock:
-            look = self._faces[name].look
+        look = self._faces[name].look
         if look is not self._stand_ins.look:
             self._stand_ins.switch(look)
 
@@ -367,9 +370,7 @@ class _VideoProcess:
         self._link.board.publish(self._cells())
 
     def _cells(self) -> dict[str, int]:
-        with self._lock:
-            names = list(self._faces)
-        return self._measures.cells(names.index(self._cues.at(now_ns())[0]))
+        return self._measures.cells(self._faces.number(self._cues.at(now_ns())[0]))
 
     def _lines(self) -> list[str]:
         return self._measures.lines()

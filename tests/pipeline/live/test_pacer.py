@@ -47,6 +47,10 @@ def _frame(name: str = "red", reveals: bool = False, index: int = 0) -> PersonaF
     return frame
 
 
+REVEALERS = {"red", "me"}
+"""Whose profiles say that the real person may be seen, in these tests."""
+
+
 def _pacer(*sinks: Memory, cues: CueSheet | None = None) -> tuple[Pacer, Mailbox[PersonaFrame]]:
     results: Mailbox[PersonaFrame] = Mailbox(room=8)
     cues = cues or CueSheet("red")
@@ -56,6 +60,7 @@ def _pacer(*sinks: Memory, cues: CueSheet | None = None) -> tuple[Pacer, Mailbox
         results=results,
         cues=cues,
         stand_in=lambda captured_ns: _guard(cues.at(captured_ns)[0]).stand_in(captured_ns),
+        reveals=REVEALERS.__contains__,
         notice=lambda about, text, problem: None,
     )
     return pacer, results
@@ -115,6 +120,53 @@ def test_a_frame_that_is_made_again_after_a_switch_takes_the_place_of_the_old_on
     pacer.tick()
     assert sink.frames[-1][1] is new
     assert pacer.idle
+
+
+def test_a_recording_gets_no_real_person_of_a_moment_at_which_another_one_is_on_stage() -> None:
+    live, recorder, cues = Memory(), Memory(takes_all=True), CueSheet("me")
+    pacer, results = _pacer(live, recorder, cues=cues)
+    before = _frame("me", reveals=True)
+    cues.add(now_ns(), "green", 1)
+    after = _frame("me", reveals=True, index=1)  # its engine was told a moment later
+    results.put(before)
+    results.put(after)
+    pacer.tick()
+    pacer.tick()
+    kept = [frame for _, frame in recorder.frames if frame.origin is Origin.REVEAL]
+    assert kept == [before]
+    assert not any(frame.origin is Origin.REVEAL for _, frame in live.frames)
+
+
+def test_who_was_edited_not_to_reveal_is_not_seen_whatever_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name is the same before and after; frames wait here for the sound."""
+    live, recorder, cues = Memory(), Memory(takes_all=True), CueSheet("me")
+    pacer, results = _pacer(live, recorder, cues=cues)
+    results.put(_frame("me", reveals=True))
+    pacer.tick()
+    assert live.frames[-1][1].origin is Origin.REVEAL
+    pacer.delay_ns = 20_000_000
+    for index in range(1, 4):
+        results.put(_frame("me", reveals=True, index=index))
+    monkeypatch.setattr(pacer, "_reveals", lambda name: False)
+    shown = len(live.frames), len(recorder.frames)
+    while not pacer.idle:
+        pacer.tick()
+    pacer.tick()
+    assert len(live.frames) > shown[0]
+    assert not any(frame.origin is Origin.REVEAL for _, frame in live.frames[shown[0] :])
+    assert not any(frame.origin is Origin.REVEAL for _, frame in recorder.frames[shown[1] :])
+
+
+def test_the_last_picture_is_the_one_that_it_bows_with_and_no_recorder_gets_it() -> None:
+    live, recorder = Memory(), Memory(takes_all=True)
+    pacer, results = _pacer(live, recorder)
+    results.put(_frame(reveals=True))
+    pacer.tick()
+    card = _guard("red").card(now_ns())
+    pacer.bow(card)
+    pacer.close()
+    assert live.frames[-1][1] is card
+    assert not any(frame is card for _, frame in recorder.frames)
 
 
 def test_recorders_get_each_frame_once_and_in_order_and_live_sinks_one_a_tick() -> None:

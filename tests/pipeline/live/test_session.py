@@ -69,7 +69,8 @@ def test_a_file_plays_to_its_end_and_ends_the_session(options: Callable[..., Liv
     report = session.stop()
     assert report.video["frames_in"] + report.video["frames_dropped"] <= 30
     frames = doubles.caught_frames(tmp_path / "frames")
-    assert frames[-1].index == 29  # the last frame was not lost at the end
+    assert frames[-2].index == 29  # the last frame was not lost at the end
+    assert frames[-1].origin == "card"
 
 
 def test_personas_that_come_later_and_sinks_that_go(options: Callable[..., LiveOptions], tmp_path: Path) -> None:
@@ -95,6 +96,21 @@ def test_personas_that_come_later_and_sinks_that_go(options: Callable[..., LiveO
         assert not session.wait(0.01)
     frames = doubles.caught_frames(tmp_path / "frames")
     assert list(dict.fromkeys(frame.persona for frame in frames)) == ["red", "green"]
+
+
+def test_what_stays_on_the_sinks_after_an_ordered_stop_is_the_card(
+    options: Callable[..., LiveOptions], tmp_path: Path
+) -> None:
+    """Some programs show the last picture for ever, and it may be the real person."""
+    with LiveSession(options()) as session:
+        deadline = time.monotonic() + 20
+        while session.status().state != "live":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    frames = doubles.caught_frames(tmp_path / "frames")
+    assert "engine" in {frame.origin for frame in frames}
+    assert frames[-1].origin == "card"
+    assert session.stop().video["frames_out"] == len(frames)
 
 
 def _lives(pid: int) -> bool:
