@@ -1,8 +1,8 @@
 """The tray's own process: shows what it is told on its input and says on its output what was chosen. One line of JSON
 each. It holds no state of the daemon, so that a crash of the desktop's libraries costs an icon and nothing else.
 
-In: {"mood": …, "count": …, "title": …, "entries": […]}. Out: {"chosen": action}, {"shown": true},
-{"unavailable": sentence} before it ends where no tray is.
+In: {"mood": …, "count": …, "title": …, "entries": […]}, {"ping": true}. Out: {"chosen": action}, {"shown": true},
+{"pong": true}, {"unavailable": sentence} before it ends where no tray is.
 """
 
 from __future__ import annotations
@@ -80,7 +80,11 @@ class _Shown:
         """Until the daemon closes the line, by order or by its death."""
         try:
             for line in orders:
-                _in_main_thread(self.show, json.loads(line))
+                order = json.loads(line)
+                if "ping" in order:
+                    _when_idle(lambda: self.tell({"pong": True}))
+                else:
+                    _in_main_thread(self.show, order)
         finally:
             _in_main_thread(self.icon.stop)
 
@@ -93,6 +97,16 @@ def _in_main_thread(do: Callable[..., None], *given: Any) -> None:
         AppHelper.callAfter(do, *given)
     else:
         do(*given)
+
+
+def _when_idle(do: Callable[[], None]) -> None:
+    """In the loop that draws the menu, where that can be asked: what hangs is that loop. Elsewhere at once."""
+    if sys.platform in ("win32", "darwin"):
+        do()
+        return
+    from gi.repository import GLib
+
+    GLib.idle_add(do)  # None: not again
 
 
 def main() -> None:
@@ -112,6 +126,7 @@ def main() -> None:
             out.flush()
             return
         os.environ["PYSTRAY_BACKEND"] = str(found.backend)
+        _needs_no_bus()
     if sys.platform == "darwin":
         from AppKit import NSApplication
 
@@ -121,7 +136,24 @@ def main() -> None:
     def begin(icon: Any) -> None:
         threading.Thread(target=shown.listen, args=(sys.stdin,), name="orders", daemon=True).start()
 
-    shown.icon.run(begin)
+    try:
+        shown.icon.run(begin)
+    finally:  # threads of pystray's would keep a process that shows nothing
+        out.flush()
+        os._exit(0)
+
+
+class _NoNotices:
+    """In place of pystray's notices, which go unused: without a session bus their making ends the icon."""
+
+    def hide(self) -> None:
+        """There is nothing to hide."""
+
+
+def _needs_no_bus() -> None:
+    from pystray._util import notify_dbus
+
+    notify_dbus.Notifier = _NoNotices
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ from typing import Final
 
 from daemon.control.rooms import Devices, Rooms
 from daemon.rooms.devices import plugged
-from obs_portrait.errors import PortraitError
 
 __all__ = ["DeviceWatch"]
 
 _LOOK_S: Final = 2.0
+_AFTER_S: Final = (3.0, 11.0)
+"""So long after something was plugged in it is looked again: the sound server and drivers take their time with it. The
+later look finds what the first list, which is believed for ten seconds, does not have."""
 _BLIND_S: Final = 60.0
 """How often it is looked where the system does not say that something was plugged in."""
 _SELDOM_S: Final = 600.0
@@ -45,11 +47,16 @@ class DeviceWatch:
         self._wake.set()
 
     def _run(self) -> None:
-        state, looked_at, asked = "", float("-inf"), True
+        state, asked, looked_at = plugged(), True, float("-inf")
+        again: list[float] = []
         while not self._stopping.is_set():
             now, there = time.monotonic(), plugged()
-            if asked or there != state or now - looked_at > (_SELDOM_S if there else _BLIND_S):
-                state, looked_at = there, now
+            if there != state:
+                state, again, asked = there, [now + after for after in _AFTER_S], True
+            if again and now >= again[0]:
+                again, asked = again[1:], True
+            if asked or now - looked_at > (_SELDOM_S if there else _BLIND_S):
+                looked_at = now
                 self._ask()
             asked = self._wake.wait(_LOOK_S)
             self._wake.clear()
@@ -57,7 +64,7 @@ class DeviceWatch:
     def _ask(self) -> None:
         try:
             found = self._rooms.devices()
-        except PortraitError:  # a sick sound server, an end: the menu keeps what it had
+        except Exception:  # a sick sound server, an end, whatever it is: the menu keeps what it had
             return
         if found != self.now and not self._stopping.is_set():
             self.now = found

@@ -41,7 +41,8 @@ SEPARATOR: Final = Entry("-")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that the view depends on. devices: None until they are known. countdown: s until the calibration begins."""
+    """All that the view depends on. devices: None until they are known. keys: those that are heard now. countdown: s
+    until the calibration begins."""
 
     status: Status
     personas: Sequence[Persona] = ()
@@ -127,8 +128,10 @@ def _persona_rows(now: Snapshot, words: Words) -> list[Entry]:
     for one in now.personas:
         if one["problem"] is not None:
             continue
-        key = now.keys.key_of(one["name"]) or one["hotkey"]
-        text = one["name"] if key is None else f"{one['name']}\t{_shown(key)}"
+        text = words("reveals", persona=one["name"]) if one.get("reveals") else one["name"]
+        key = now.keys.key_of(one["name"])
+        if key is not None:
+            text += f"\t{_shown(key)}"
         rows.append(Entry(text, f"switch {one['name']}", checked=one["on_stage"], radio=True))
     if len(rows) <= _MOST_PERSONAS:
         return rows

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from daemon.control.stage import Stage
+from daemon.control.stage import Stage, Status
 from daemon.hotkeys.table import Table
 from daemon.tray.availability import desktop_is_there
 from daemon.tray.devices import DeviceWatch
@@ -68,6 +68,7 @@ class Tray:
         self._devices = DeviceWatch(stage.rooms, self._look_again)
         self._slow: tuple[float, Snapshot] = (float("-inf"), Snapshot({}))
         self._calibrate_at: float | None = None
+        self._calibrating = threading.Lock()
         self._offered: frozenset[str] = frozenset()
         self.shown = threading.Event()
         """Set while an icon is shown."""
@@ -120,8 +121,8 @@ class Tray:
         self._stopping.set()
         self._devices.stop()
         self._wake.set()
-        if self._running:
-            self._ended.wait(5.0)
+        if self._running and not self._ended.wait(5.0) and self._process is not None:
+            self._process.kill()  # whatever holds our thread up: no icon stays behind
         with self._lock:
             process, self._prepared = self._prepared, None
         if process is not None:
@@ -146,6 +147,10 @@ class Tray:
         """Until the process ends or this tray does."""
         sent: View | None = None
         while not self._stopping.is_set() and process.alive:
+            if not process.answers():
+                self._missing("The tray icon does not answer; it is started again.")
+                process.kill()
+                return
             view = self._view()
             if view != sent:
                 process.tell(view.as_dict())
@@ -185,16 +190,20 @@ class Tray:
         if now - at >= _SLOW_LOOK_S or status.get("persona") != slow.status.get("persona"):
             slow = Snapshot(status, self._stage.personas(), self._devices.now, self._keys())
             self._slow = (now, slow)
-        return build(replace(slow, status=status, countdown=self._countdown(now)), self._words)
+        return build(replace(slow, status=status, countdown=self._countdown(now, status)), self._words)
 
     def _look_again(self) -> None:
         """What is looked at seldom has changed."""
         self._slow = (float("-inf"), self._slow[1])
         self.refresh()
 
-    def _countdown(self, now: float) -> int | None:
-        """Seconds that are left, rounded up; begins the calibration when none is."""
+    def _countdown(self, now: float, status: Status) -> int | None:
+        """Seconds that are left, rounded up; begins the calibration when none is. Gives it up when nobody is looked at
+        any more: rest was chosen meanwhile, or the face switched off."""
         if self._calibrate_at is None:
+            return None
+        if status.get("off") or not status.get("face_on", True):
+            self._calibrate_at = None
             return None
         left = self._calibrate_at - now
         if left > 0:
@@ -232,7 +241,11 @@ class Tray:
             case "off":
                 stage.off(not stage.status().get("off", False))
             case "calibrate" if rest == "now":
-                stage.calibrate()
+                if self._calibrating.acquire(blocking=False):  # it takes seconds; a second one would only wait for it
+                    try:
+                        stage.calibrate()
+                    finally:
+                        self._calibrating.release()
             case "calibrate":
                 self._calibrate_at = time.monotonic() + _COUNTDOWN_S
                 self._tell(self._words("countdown", seconds=_COUNTDOWN_S))

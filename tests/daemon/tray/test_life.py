@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from daemon.tray import process as process_module
 from daemon.tray import tray as tray_module
+from daemon.tray.process import TrayProcess
 from tests.daemon.tray.conftest import Set
 from tests.daemon.tray.desktop import Desktop, recognise
 from tests.daemon.tray.hands import asked, choose
@@ -30,6 +32,53 @@ def test_an_icon_that_crashes_comes_back(fresh: Set, on_screen: Desktop, monkeyp
     until(lambda: recognise(on_screen.icon()) == "live", "the icon is back")
     choose(on_screen, fresh, "ink")
     asked(fresh, "switch", "ink")
+
+
+def test_an_icon_that_hangs_is_replaced(fresh: Set, on_screen: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tray_module, "_FIRST_AGAIN_S", 0.05)
+    monkeypatch.setattr(process_module, "_PING_S", 0.2)
+    pid, process = fresh.tray.pid, fresh.tray._process
+    assert pid is not None
+    assert process is not None
+    os.kill(pid, signal.SIGSTOP)
+    process._patience_s = 1.0
+    until(lambda: fresh.tray.pid not in (pid, None) and fresh.tray.shown.is_set(), "another process shows it", 30)
+    assert not Path(f"/proc/{pid}").exists()
+    assert fresh.notes[0] == ("tray", "The tray icon does not answer; it is started again.", False)
+    until(lambda: recognise(on_screen.icon()) == "live", "the icon is back")
+    choose(on_screen, fresh, "ink")
+    asked(fresh, "switch", "ink")
+
+
+def test_an_icon_that_draws_gives_signs_of_life(fresh: Set) -> None:
+    process = fresh.tray._process
+    assert process is not None
+    for _ in range(3):
+        with process._changed:
+            process._silent_s, process._ping = 5.0, True
+            process._changed.notify_all()
+        until(lambda: process._silent_s < 5.0, "it answers")
+    assert not fresh.notes
+
+
+def test_what_hangs_holds_nobody_up_and_does_not_stay(on_screen: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_module, "_FIRST_S", 1.0)
+    process = TrayProcess(lambda: None)
+    os.kill(process.pid, signal.SIGSTOP)
+    for number in range(100):
+        process.tell({"title": "x" * 10_000, "number": number})
+    until(lambda: not process.answers(), "that it gives no sign is known")
+    process.end()
+    assert not Path(f"/proc/{process.pid}").exists()
+    process.end()
+
+
+def test_a_tray_that_is_stopped_takes_an_icon_that_hangs_along(fresh: Set) -> None:
+    pid = fresh.tray.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    fresh.tray.stop()
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_a_daemon_that_cannot_tell_its_state_does_not_end_the_tray(

@@ -7,13 +7,14 @@ import json
 import string
 import tomllib
 from importlib import resources
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.control.stage import Persona
 from daemon.hotkeys import HotkeySettings
 from daemon.hotkeys.table import PersonaKey, compile_table
 from daemon.tray.drawing import draw
@@ -55,6 +56,25 @@ def test_personas_with_their_keys_and_who_is_on_stage() -> None:
     ada = row(shown, "ada\t")
     assert (ada.text, ada.action, ada.checked, ada.radio) == ("ada\tCtrl+Alt+3", "switch ada", True, True)
     assert (row(shown, "bronze").checked, row(shown, "bronze").radio) == (False, True)
+
+
+def test_a_persona_that_shows_you_says_so() -> None:
+    stage = StageStandIn("ada", "me")
+    ada, me = stage.personas()
+    rows = cast(list[Persona], [{**ada, "reveals": False}, {**me, "reveals": True}])
+    table = compile_table(HotkeySettings(), [PersonaKey("me", "ctrl+alt+3")])
+    shown = build(Snapshot(stage.status(), rows, keys=table), Words("en"))
+    assert row(shown, "me").text == "me (your real self)\tCtrl+Alt+3"
+    assert row(shown, "me").action == "switch me"
+    assert "ada" in [entry.text for entry in shown.entries]
+
+
+def test_only_a_key_that_is_heard_is_shown() -> None:
+    stage = StageStandIn("ada")
+    rows = stage.personas()
+    rows[0]["hotkey"] = "ctrl+alt+3"
+    (ada,) = [entry for entry in build(Snapshot(stage.status(), rows), Words("en")).entries if entry.radio]
+    assert ada.text == "ada"
 
 
 def test_many_personas_go_into_a_submenu_and_broken_ones_nowhere() -> None:
