@@ -83,15 +83,19 @@ def take_place(made: Path, target: Path, patience_s: float = 2.0) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a UTF-8 text file as a whole or not at all: whoever reads it meanwhile has the old one. Makes its folder.
+    """Writes a UTF-8 text file as a whole or not at all: whoever reads it meanwhile has the old one. Makes its folder;
+    of a link it writes what the link leads to.
 
     Raises OSError.
     """
+    path = path.resolve() if path.is_symlink() else path  # settings may be kept in somebody's dotfiles
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}", suffix=path.suffix)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
             out.write(text)
+            out.flush()
+            os.fsync(out.fileno())  # a new name for an empty file is what a power cut leaves otherwise
         take_place(Path(part), path)
     except BaseException:
         with contextlib.suppress(OSError):

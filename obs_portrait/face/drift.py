@@ -26,11 +26,20 @@ class DriftWatch:
 
     def __init__(self, reference: Observation, minute_s: float = 60.0) -> None:
         self._reference = _figures(reference)
+        self._size = (reference.width, reference.height)
         self._mean = self._reference.copy()
         self._span_ns = minute_s * 1e9
         self._last_ns: int | None = None
         self.away = False
         """Whether it has been told that the head is away."""
+
+    def since(self, reference: Observation) -> DriftWatch:
+        """One for another reference that goes on with the mean of this one: where somebody sits is the same, however
+        often the reference changes with the persona."""
+        after = DriftWatch(reference, self._span_ns / 1e9)
+        if self._last_ns is not None and self._size == after._size:
+            after._mean, after._last_ns = self._mean.copy(), self._last_ns
+        return after
 
     def feed(self, observation: Observation) -> str | None:
         """One sentence when a drift begins, "" when it is over, None otherwise."""

@@ -56,3 +56,20 @@ def test_a_long_pause_counts_for_nothing() -> None:
     watch = DriftWatch(_seen(0))
     watch.feed(_seen(0))
     assert watch.feed(_seen(3_600_000_000_000, yaw=40.0)) is None
+
+
+def test_another_reference_goes_on_with_where_the_head_was() -> None:
+    """Who switches often between personas with references of their own would never be told else."""
+    watch = DriftWatch(_seen(0))
+    said: list[str] = []
+    for turn in range(24):
+        said += _told(watch, 5, {"yaw": 25.0}, turn * 5_000_000_000)
+        watch = watch.since(_seen(0, yaw=float(turn % 2)))
+    assert said and "turned by" in said[0]
+    assert not watch.since(_seen(0)).away  # of this one nothing has been said
+
+
+def test_pictures_of_another_size_are_another_place() -> None:
+    watch = DriftWatch(_seen(0))
+    _told(watch, 20, {"shift": 90.0})
+    assert _told(watch.since(replace(_seen(0), width=1280, height=960)), 2, {}) == []

@@ -60,13 +60,15 @@ class Coach:
     def refer(self, reference: Observation) -> None:
         """A reference from before; made anew if it is of a picture of another size."""
         self._pipeline.set_reference(reference)
-        self._drift = DriftWatch(reference)
+        self._watch_from(self._drift.since(reference) if self._drift is not None else DriftWatch(reference))
         self._size = (reference.width, reference.height)
 
     def forget(self) -> None:
         """Another camera: what has begun is given up, and the one picture that may still be the old one's counts for
         nothing."""
-        self._calibrator = self._leading = None
+        if (self._calibrator is not None and self._advice) or (self._drift is not None and self._drift.away):
+            self._told("Another camera: the reference frame is another one now.", False)
+        self._calibrator = self._leading = self._drift = None
         self._stale = True
         if self._search is not None:
             self._search = None
@@ -139,5 +141,13 @@ class Coach:
 
     def _take(self, reference: Observation, frame: CameraFrame | None) -> None:
         self._pipeline.set_reference(reference, frame)
-        self._drift, self._size = DriftWatch(reference), None
+        self._watch_from(DriftWatch(reference))
+        self._size = None
         self._kept(reference)
+
+    def _watch_from(self, watch: DriftWatch) -> None:
+        """What was said of the head's being away was said of another reference."""
+        said = self._drift is not None and self._drift.away
+        self._drift = watch
+        if said:
+            self._told("The reference frame is another one now.", False)

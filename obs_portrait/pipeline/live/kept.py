@@ -6,10 +6,12 @@ needs. A new calibration forgets those of the same camera that are from another 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,11 +31,14 @@ _SHAPES: Final = {"landmarks": (478, 3), "blendshapes": (52,), "pose": (4, 4)}
 
 
 class Kept:
-    """The file. Never raises: a calibration that is lost is made again in a second."""
+    """The file. Never raises: a calibration that is lost is made again in a second. It is written in a thread of its
+    own: who keeps a calibration is the one who carries out a panic, and a disk may take its time."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._path, self._clock = path, clock
         self._rows: list[dict[str, Any]] = self._read()
+        self._texts: dict[int, str] = {}  # of rows, by their id: each is written out once
+        self._writer = ThreadPoolExecutor(1, "calibrations")
         self._known: dict[tuple[str, str], Observation] = {}  # who asks twice is given the same object
 
     def find(self, camera: str, persona: str) -> Observation | None:
@@ -59,11 +64,18 @@ class Kept:
         arrays = {name: np.round(getattr(reference, name), 4).tolist() for name in _SHAPES}
         size = {"width": reference.width, "height": reference.height, "confidence": reference.confidence}
         self._rows = [*self._rows, {"camera": camera, "persona": persona, "made": now, **size, **arrays}][-_MOST:]
-        try:
-            write_whole(self._path, json.dumps({"version": _VERSION, "references": self._rows}))
+        self._texts = {id(row): self._texts.get(id(row)) or json.dumps(row) for row in self._rows}
+        self._writer.submit(self._write, list(self._texts.values()))
+
+    def close(self) -> None:
+        """Returns when all is written. It may be used again."""
+        self._writer.shutdown()
+        self._writer = ThreadPoolExecutor(1, "calibrations")
+
+    def _write(self, rows: list[str]) -> None:
+        with contextlib.suppress(OSError):
+            write_whole(self._path, f'{{"version": {_VERSION}, "references": [{", ".join(rows)}]}}')
             os.chmod(self._path, 0o600)  # noqa: PTH101
-        except OSError:
-            pass
 
     def _read(self) -> list[dict[str, Any]]:
         try:

@@ -116,6 +116,20 @@ def test_a_head_that_has_moved_away_is_told_and_its_return_too(show: Show) -> No
     assert [problem for _, problem in show.told] == [True, False]
 
 
+def test_what_was_said_of_a_reference_ends_with_it(show: Show) -> None:
+    """A persona with a reference of its own, or another camera: nobody would take the sentence back else."""
+    show.coach.refer(observation(points()))
+    show.see(90, angles=(30, 0, 0))
+    show.coach.refer(observation(points(), angles=(30, 0, 0)))
+    assert [problem for _, problem in show.told] == [True, False]
+    show.see(2, angles=(30, 0, 0))
+    assert len(show.told) == 2
+    show.see(120)
+    assert [problem for _, problem in show.told[2:]] == [True]
+    show.coach.forget()
+    assert show.told[-1][1] is False
+
+
 def test_an_error_is_told_and_stops_nothing(show: Show) -> None:
     def fails(reference: Observation, frame: CameraFrame | None = None) -> None:
         raise RuntimeError("no room")

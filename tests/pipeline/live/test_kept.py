@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def test_each_camera_and_persona_has_its_own_and_who_has_none_takes_the_cameras_
     now[0] += HOUR
     kept.keep("camera:0", "ink", _seen(2))
     kept.keep("camera:1", "ada", _seen(3))
+    kept.close()
     again = Kept(path, lambda: now[0])
     wanted = {("camera:0", "ada"): 1, ("camera:0", "ink"): 2, ("camera:0", "nova"): 2, ("camera:1", "nova"): 3}
     for (camera, persona), shift in wanted.items():
@@ -70,6 +72,7 @@ def test_a_file_that_is_none_is_no_calibration(tmp_path: Path, text: str) -> Non
     kept = Kept(tmp_path / "c.json")
     assert kept.find("camera:0", "ada") is None
     kept.keep("camera:0", "ada", _seen())
+    kept.close()
     assert _shift(Kept(tmp_path / "c.json").find("camera:0", "ada")) == 0
 
 
@@ -82,7 +85,9 @@ def test_a_row_with_one_wrong_entry_is_none_or_a_possible_face(key: str, value: 
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "c.json"
-        Kept(path).keep("camera:0", "ada", _seen())
+        kept = Kept(path)
+        kept.keep("camera:0", "ada", _seen())
+        kept.close()
         data = json.loads(path.read_text())
         data["references"][0][key] = value
         path.write_text(json.dumps(data))
@@ -111,6 +116,24 @@ def test_a_session_takes_it_up_again(tmp_path: Path) -> None:
     assert doubles.PERSONAS[0].name in path.read_text()
 
 
+def test_a_disk_that_hangs_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that keeps a calibration is the one that carries out a panic."""
+    goes_on, written = threading.Event(), list[str]()
+
+    def hangs(path: Path, text: str) -> None:
+        goes_on.wait(20)
+        written.append(text)
+
+    monkeypatch.setattr("obs_portrait.pipeline.live.kept.write_whole", hangs)
+    kept = Kept(tmp_path / "c.json")
+    for shift in (1, 2):
+        kept.keep("camera:0", "ada", _seen(shift))
+    assert not written and _shift(kept.find("camera:0", "ada")) == 2
+    goes_on.set()
+    kept.close()
+    assert len(written) == 2 and len(json.loads(written[-1])["references"]) == 1
+
+
 def test_who_asks_twice_is_given_the_same_reference(tmp_path: Path) -> None:
     """A session compares them: another object would be sent to the engine anew with every switch, which forgets the
     picture that a neural engine has of it."""
@@ -118,5 +141,6 @@ def test_who_asks_twice_is_given_the_same_reference(tmp_path: Path) -> None:
     reference = _seen()
     kept.keep("camera:0", "ada", reference)
     assert kept.find("camera:0", "ada") is reference
+    kept.close()
     again = Kept(tmp_path / "c.json")
     assert again.find("camera:0", "ink") is again.find("camera:0", "ada")
