@@ -38,9 +38,12 @@ def view(status: Mapping[str, Any]) -> RenderableType:
     state = str(status.get("state") or "unknown")
     if status.get("panic"):
         text.append("PANIC  card and silence; `obs-portrait panic --off` ends it\n", style="bold red")
-    text.append("● ", style=_COLOURS.get(state, "yellow"))
+    what, colour = _WHAT.get(state, state), _COLOURS.get(state, "yellow")
+    if _shows_you(status):
+        what, colour = f"{_WHAT['revealed']}: your real face or voice goes out", _COLOURS["revealed"]
+    text.append("● ", style=colour)
     text.append(str(status.get("persona") or "nobody"), style="bold")
-    text.append(f"  {_WHAT.get(state, state)}", style=_COLOURS.get(state, "yellow"))
+    text.append(f"  {what}", style=colour)
     if status.get("uptime_s") is not None:
         text.append(f"  for {_time(float(status['uptime_s']))}", style="dim")
     rows = Table.grid(padding=(0, 2, 0, 2))
@@ -57,6 +60,12 @@ def view(status: Mapping[str, Any]) -> RenderableType:
         if value:
             rows.add_row(Text(name, style="dim"), Text(value))
     return Group(text, rows)
+
+
+def _shows_you(status: Mapping[str, Any]) -> bool:
+    """Whether the persona on stage lets the real face or voice out: the state alone knows of the face only."""
+    held_back = status.get("panic") or status.get("off") or not status.get("running", True)
+    return not held_back and bool(status.get("state") == "revealed" or status.get("reveals"))
 
 
 def _time(seconds: float) -> str:

@@ -37,8 +37,9 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def calibrate() -> None:
         """Take the neutral reference frame anew: look straight ahead with a calm face."""
+        typer.echo("Look straight into the camera with a calm face …")
         _client().calibrate()
-        typer.echo("The neutral reference frame is taken anew.")
+        typer.echo("Calibrated: your face of this moment is the neutral one.")
 
     @app.command()
     def search() -> None:

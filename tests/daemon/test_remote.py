@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from daemon.cli import app
 from daemon.control.server import ControlServer
 from daemon.status_view import view
-from obs_portrait.errors import ControlError
+from obs_portrait.errors import ControlError, PipelineError
 from tests.daemon.control.stand_in import StageStandIn
 
 
@@ -40,7 +40,9 @@ def run(*words: str) -> str:
 
 def test_each_command_reaches_the_daemon(stage: StageStandIn) -> None:
     assert "ink" in run("switch", "ink")
-    run("calibrate")
+    assert run("calibrate").splitlines() == [
+        "Look straight into the camera with a calm face …", "Calibrated: your face of this moment is the neutral one.",
+    ]  # fmt: skip
     run("search")
     run("panic")
     run("panic", "--off")
@@ -68,6 +70,22 @@ def test_status_says_it_at_a_glance(stage: StageStandIn) -> None:
     assert "problem  " in said
     assert "The camera is gone; plug it in." in said
     assert "OBS is closed." in said
+
+
+def test_a_calibration_that_is_refused_says_why_and_not_that_it_was_done(stage: StageStandIn) -> None:
+    stage.error = PipelineError("No face is in view: move into the picture and see to more light.")
+    done = CliRunner().invoke(app, ["calibrate"])
+    assert isinstance(done.exception, ControlError)
+    assert "No face is in view" in str(done.exception)
+    assert "Calibrated" not in done.output
+
+
+def test_the_real_voice_going_out_is_no_green_live(stage: StageStandIn) -> None:
+    stage.extra = {"reveals": True}
+    assert "YOU ARE SHOWN: your real face or voice goes out" in run("status")
+    for held_back in ({"off": True, "state": "off"}, {"panic": True, "state": "panic"}):
+        stage.extra = {"reveals": True, **held_back}  # type: ignore[typeddict-item]
+        assert "YOU ARE SHOWN" not in run("status")
 
 
 def test_status_as_json(stage: StageStandIn) -> None:
