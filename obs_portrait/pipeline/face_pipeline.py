@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter_ns
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from obs_portrait.errors import EngineLostError
 from obs_portrait.face.types import Observation
 from obs_portrait.media.types import CameraFrame, PersonaFrame
 from obs_portrait.pipeline.guard import HOLD_S, VideoGuard
 from obs_portrait.pipeline.prepare import PreparedFace
 from obs_portrait.pipeline.stats import Stats
+from obs_portrait.pipeline.trouble import Trouble
+from obs_portrait.pipeline.watched import PATIENCE, WatchedEngine
 
 __all__ = ["FacePipeline", "Timings", "Tracker"]
-
-_PATIENCE: Final = 30
-"""Failures of an engine or tracker in a row after which it is made anew."""
-_BACK_OFF: Final = (1.0, 30.0)
-"""Seconds of capture time until the next new engine, if that one fails as well: doubles from the first to the last."""
 
 
 class Tracker(Protocol):
@@ -75,11 +71,16 @@ class FacePipeline:
         self._reference_frame: CameraFrame | None = None
         self.timings = Timings()
         """Of the last frame."""
+        self.news: deque[tuple[str, bool]] = deque(maxlen=4)
+        """Sentences for the user, and whether it is a problem that goes on: why there have been only stand-ins for a
+        second although somebody is seen, and that it is over."""
+        self._trouble = Trouble()
         self._make_tracker = make_tracker
         self._tracker = make_tracker()
         self._tracker_failures = 0
+        self._failure = ""  # why the tracker saw nobody in the last frame
         self._face = face
-        self._engine = _Engine(face, background)
+        self._engine = WatchedEngine(face, background)
         self._next: list[tuple[int, PreparedFace]] = []
         self._frame: CameraFrame | None = None
 
@@ -127,6 +128,7 @@ class FacePipeline:
         own = {k: v for k, v in self._engine.stages().items() if v >= 0}
         self.timings = Timings(tracked - watched, rendered - tracked, done - rendered + watched - begin, own)
         self._count(out, observation is not None)
+        self._report(out, observation is not None, result is not None)
         return out
 
     def again(self) -> PersonaFrame | None:
@@ -168,17 +170,19 @@ class FacePipeline:
         if due:
             self._next = [one for one in self._next if one[0] > captured_ns]
             self._face = due[-1]
-            self._engine = _Engine(self._face, self._engine.background)
+            self._engine = WatchedEngine(self._face, self._engine.background)
             self.guard.switch(self._face.look)
 
     def _track(self, frame: CameraFrame) -> Observation | None:
+        self._failure = ""
         try:
             seen = self._tracker.track(frame.image, frame.captured_ns)
             self._tracker_failures = 0
-        except Exception:  # a tracker that fails sees no face; the guard does the rest
+        except Exception as error:  # a tracker that fails sees no face; the guard does the rest
+            self._failure = type(error).__name__
             self.stats.events["tracker_errors"] += 1
             self._tracker_failures += 1
-            if self._tracker_failures % _PATIENCE == 0:
+            if self._tracker_failures % PATIENCE == 0:
                 self._renew_tracker()
             return None
         if seen is None:
@@ -205,6 +209,20 @@ class FacePipeline:
         self.stats.events["rejected"] += self.guard.rejected - before[1]
         return out
 
+    def _report(self, out: PersonaFrame, seen: bool, drawn: bool) -> None:
+        """Notes whether this frame was the persona's own; types of errors are told, never their words, which may hold
+        anything. A frame without a face says nothing of the engine."""
+        why, do = "", "choose another persona"
+        if self._failure:
+            why, do = f"is not drawn, because the tracker fails ({self._failure})", "restart the program"
+        elif seen and not drawn:
+            why = f"is not drawn, because its engine fails ({self._engine.failure})"
+        elif seen and self.guard.reason:
+            why = f"is not shown, because the guard has refused {self.guard.reason}"
+        turn = self._trouble.note(not why if seen or self._failure else None, out.captured_ns)
+        if turn is not None:
+            self.news.append((f"'{out.persona}' {why}; {do}." if turn else f"'{out.persona}' is drawn again.", turn))
+
     def _count(self, out: PersonaFrame, seen: bool) -> None:
         self.stats.origins[out.origin] += 1
         self.stats.add("track", self.timings.track)
@@ -216,84 +234,6 @@ class FacePipeline:
         self.stats.add("frame", self.timings.total)
 
 
-class _Engine:
-    """A persona's engine, watched: counts failures in a row and makes it anew when there are too many."""
-
-    def __init__(self, face: PreparedFace, background: bool) -> None:
-        self.background = background
-        self._face = face
-        self._renewed: PreparedFace | None = None
-        self._worker: threading.Thread | None = None
-        self._failures = 0
-        self._wait_s, self._not_before = _BACK_OFF[0], 0
-        self._referred: Observation | None = None
-        self._fresh = True  # the engine has not been told a reference yet
-        self.lost: str | None = None
-
-    def refer(self, reference: Observation | None) -> None:
-        """Tells the engine the driver's neutral frame, at the next rendering."""
-        self._referred, self._fresh = reference, True
-
-    def render(
-        self,
-        seen: Observation,
-        frame: CameraFrame,
-        reference: Observation,
-        reference_frame: CameraFrame | None,
-        stats: Stats,
-    ) -> object:
-        """What the engine returns, or None if it fails. Never raises."""
-        if self._renewed is not None:
-            self._face, self._renewed, self._failures, self._fresh = self._renewed, None, 0, True
-            stats.events["engine_renewed"] += 1
-        engine = self._face.engine
-        try:
-            if self._fresh:
-                if reference_frame is not None and engine.needs_pixels:
-                    engine.show_reference(_read_only(reference_frame))
-                engine.set_reference(self._referred or reference)
-                self._fresh = False
-            result = engine.render(seen, _read_only(frame) if engine.needs_pixels else None)
-        except Exception as error:  # whatever a plug-in raises, the guard's stand-in is shown
-            stats.events["engine_errors"] += 1
-            if isinstance(error, EngineLostError):
-                self.lost = str(error)
-            self._failures += 1
-            if self._failures >= _PATIENCE and frame.captured_ns >= self._not_before:
-                self._renew(frame.captured_ns)
-            return None
-        self._failures = 0
-        return result if result is not None else "nothing"
-
-    def stages(self) -> Mapping[str, int]:
-        """Times in ns of the engine's own stages in its last frame, where it keeps them in `stage_ns`."""
-        own = getattr(self._face.engine, "stage_ns", None)
-        return own if isinstance(own, dict) else {}
-
-    def _renew(self, now_ns: int) -> None:
-        if self._worker is not None and self._worker.is_alive():
-            return
-        self._not_before = now_ns + round(self._wait_s * 1e9)
-        self._wait_s = min(self._wait_s * 2, _BACK_OFF[1])
-        if self.background:
-            self._worker = threading.Thread(target=self._make, name="engine-renewal", daemon=True)
-            self._worker.start()
-        else:
-            self._make()
-
-    def _make(self) -> None:
-        try:
-            self._renewed = self._face.renew()
-        except Exception:  # tried again after the pause
-            self._renewed = None
-
-
 def _close(tracker: Tracker) -> None:
     with contextlib.suppress(Exception):
         getattr(tracker, "close", lambda: None)()
-
-
-def _read_only(frame: CameraFrame) -> CameraFrame:
-    view = frame.image.view()
-    view.flags.writeable = False
-    return CameraFrame(view, frame.captured_ns, frame.index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from obs_portrait.media.types import SAMPLE_RATE, MicBlock, PersonaBlock
 from obs_portrait.pipeline.guard import AudioGuard, mix
 from obs_portrait.pipeline.prepare import PreparedVoice
 from obs_portrait.pipeline.stats import Stats
+from obs_portrait.pipeline.trouble import Trouble
 
 __all__ = ["CROSSFADE", "VoicePipeline"]
 
@@ -32,6 +34,9 @@ no block takes much longer than it would anyway."""
 
 _RUSH: Final = SAMPLE_RATE // 4
 """What it hears of the past if it has to speak at once: more would make that block late."""
+
+_HEARD: Final = 0.003
+"""Peak from which on a block is somebody speaking: -50 dB. Pauses say nothing of a converter."""
 
 _PATIENCE: Final = 30
 """Failures in a row after which a converter is tried once a second only."""
@@ -52,6 +57,10 @@ class VoicePipeline:
         self.stats = stats if stats is not None else Stats()
         self.latency = max(latency, *(voice.latency for voice in voices))
         """Constant delay in samples; already taken off from `captured_ns` and `index` of what comes out."""
+        self.news: deque[tuple[str, bool]] = deque(maxlen=4)
+        """Sentences for the user, and whether it is a problem that goes on: why there has been silence for a second
+        although somebody speaks, and that it is over. May be emptied by another thread."""
+        self._trouble = Trouble()
         self._past = np.zeros(0, np.float32)
         self._cast = [_Speaker(voices[0], self.latency, None)]
         self._expected: int | None = None  # index of the next block if nothing is lost
@@ -105,7 +114,29 @@ class VoicePipeline:
         while len(self._cast) > 1 and self._cast[1].begun and self._cast[1].start + CROSSFADE <= first + count:
             self._cast.pop(0)
         self.stats.origins[out.origin] += count
+        self._report(mic)
         return out
+
+    def forget(self) -> None:
+        """Nothing that was heard until now is heard any more: not what is under way in a converter, nor what one would
+        be told of the past. Whoever is about to speak, speaks. For the end of a rest; it sounds like a beginning."""
+        waiting = [speaker for speaker in self._cast[1:] if not speaker.begun]
+        self._cast = [self._cast[-1 - len(waiting)], *waiting]
+        self._past = self._past[:0]
+        self._expected = None
+        for speaker in self._cast:
+            speaker.forget()
+
+    def _report(self, mic: MicBlock) -> None:
+        """Notes whether there was a voice where somebody spoke, of the one who has the word."""
+        speaker = self._cast[0]
+        good: bool | None = not speaker.failure
+        if good and float(np.abs(mic.samples).max(initial=0.0)) < _HEARD:
+            good = None
+        turn = self._trouble.note(good, mic.captured_ns)
+        if turn is not None:
+            text = f"is silent, because {speaker.failure}; choose another persona." if turn else "is heard again."
+            self.news.append((f"'{speaker.name}' {text}", turn))
 
     def _clean(self, mic: MicBlock) -> MicBlock:
         """Sources see to it that all samples are numbers; a source that does not must not poison a converter."""
@@ -151,6 +182,9 @@ class _Speaker:
         self._guard = AudioGuard(voice.name, latency, voice.reveals, voice.latency)
         self._delay = np.zeros(latency - voice.latency, np.float32)  # stands before the converter
         self._backlog = np.zeros(0, np.float32)
+        self.failure = ""
+        """Why its last block was silence, "" if it was not."""
+        self._latency = latency
         self._failures = 0
         self._pause = 0  # samples until a failing converter is tried again
 
@@ -160,6 +194,13 @@ class _Speaker:
         self.awake = True
         wanted = index - (self.start - _PAST)
         self._backlog = past[max(0, past.size - wanted) :] if wanted > 0 else past[:0]
+
+    def forget(self) -> None:
+        """Everything that it has heard, and the last samples that it said."""
+        self._state = None
+        self._guard = AudioGuard(self.name, self._latency, self._voice.reveals, self._voice.latency)
+        self._delay = np.zeros_like(self._delay)
+        self._backlog = self._backlog[:0]
 
     def pitch(self) -> tuple[float, float] | None:
         """See `VoicePipeline.pitch`; a meter that fails is none."""
@@ -197,7 +238,8 @@ class _Speaker:
                 self._state = self._voice.converter.new_state()
             result = self._voice.converter.process(self._state, fed)
             self._failures = 0
-        except Exception:  # whatever a plug-in raises, the stream goes on in silence
+        except Exception as error:  # whatever a plug-in raises, the stream goes on in silence
+            self.failure = f"its converter fails ({type(error).__name__})"
             stats.events["converter_errors"] += 1
             self._failures += 1
             if self._failures >= _PATIENCE:
@@ -208,6 +250,7 @@ class _Speaker:
         block = self._guard.admit(result, mic, self._voice.converter.reveals, fed)
         stats.events["leaks"] += self._guard.leaks - before[0]
         stats.events["rejected"] += self._guard.rejected - before[1]
+        self.failure = f"the guard has refused {self._guard.reason}" if self._guard.reason else ""
         return block
 
 

@@ -208,11 +208,15 @@ class _AudioProcess:
 
         self._figures.priority = raise_priority()
         board, control = self._link.board, self._plan.control
-        self._hushed = bool(control.get("rest"))
+        self._hushed = rested = bool(control.get("rest"))
         while not self._halt.is_set():
             if self._hushed and control.get("rest"):
                 self._rest()
                 continue
+            if rested and not control.get("rest"):
+                rested = False
+                self._delay.forget()
+                self._pipeline.forget()
             board.set("busy_since_ns", now_ns())  # waiting for the device counts: a device may hang as well
             block = self._ear.read()
             if block is None:
@@ -225,12 +229,16 @@ class _AudioProcess:
             delayed = self._delay.process(block.samples)
             wait_ns = self._delay.delay * 1_000_000_000 // SAMPLE_RATE
             out = self._pipeline.process(MicBlock(delayed, block.captured_ns - wait_ns, block.index))
-            hush = any(control.get(cell) for cell in ("panic", "rest", "muted", "hidden"))
+            rests = bool(control.get("rest"))
+            rested = rested or rests
+            hush = rests or any(control.get(cell) for cell in ("panic", "muted", "hidden"))
             if hush:  # the pipeline goes on underneath, so that a switch is carried out and the end is no beginning
                 out = hushed(out, begins=not self._hushed)
             elif self._hushed:
                 out = risen(out)
             self._hushed = hush
+            while self._pipeline.news:
+                self._say("voice", *self._pipeline.news.popleft())
             self._outlets.write(out)
             self._figures.written(block, out, wait_ns, self._outlets.adds_ns)
         board.set("busy_since_ns", 0)

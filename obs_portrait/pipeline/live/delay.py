@@ -40,6 +40,11 @@ class DelayLine:
         """The delay in samples that holds now, or that the running fade leads to."""
         return self._delay
 
+    def forget(self) -> None:
+        """What is under way is silence; the delay stays, and a running fade is over."""
+        self._ring[:] = 0
+        self._from, self._faded = self._delay, self.fade
+
     def aim(self, delay: int) -> None:
         """Asks for another delay in samples, clipped to what the line can hold; reached by crossfade."""
         self._target = min(max(int(delay), 0), self.most)

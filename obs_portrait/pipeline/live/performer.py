@@ -39,6 +39,8 @@ class Performer(threading.Thread):
         """Nothing is being worked on and nothing waits."""
         self.after: Callable[[CameraFrame, PersonaFrame], None] = lambda camera, persona: None
         """Called in this thread after each frame: calibration, search, preview."""
+        self.notice: Callable[[str, bool], None] = lambda text, problem: None
+        """Called in this thread with each sentence of the pipeline for the user."""
 
     def order(self, order: Callable[[FacePipeline], None]) -> None:
         """Has something done to the pipeline before the next frame. From any thread."""
@@ -64,6 +66,8 @@ class Performer(threading.Thread):
                 self._results.put(persona)
                 self.processed += 1
                 self.after(camera, persona)
+            while self._pipeline.news:
+                self.notice(*self._pipeline.news.popleft())
             self._board.set("busy_since_ns", 0)
             self.idle = frame is None
 
