@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import _thread
 import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +14,7 @@ from obs_portrait.errors import PortraitError
 if TYPE_CHECKING:
     from daemon.app import Doors
     from daemon.desktop import Desktop
+    from daemon.ending import Ending
     from daemon.settings import SettingsFile
     from obs_portrait.pipeline.live.messages import Notice
     from obs_portrait.pipeline.live.options import LiveOptions
@@ -74,34 +71,10 @@ def _personas(names: list[str]) -> list[str]:
     return usable[:9]
 
 
-@contextmanager
-def _ends_in_order() -> Iterator[None]:
-    """A program that is terminated, or whose terminal or session is closed, stops as orderly as an interrupted one."""
-
-    def interrupt(*_: object) -> None:
-        for one in before:  # a closed terminal says it twice, and the order of the end is not to be interrupted
-            signal.signal(one, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    from obs_portrait.pipeline.live.console import on_close
-
-    names = ("SIGTERM", "SIGHUP", "SIGBREAK")
-    before: dict[signal.Signals, Any] = {}
-    for name in names:
-        if (one := getattr(signal, name, None)) is not None:
-            before[one] = signal.signal(one, interrupt)
-    ended = on_close(_thread.interrupt_main)
-    try:
-        yield
-    finally:
-        ended()
-        for one, handler in before.items():
-            signal.signal(one, handler)
-
-
 def _play(
-    options: LiveOptions, doors: Doors, seconds: float | None, settings: SettingsFile, *, tray: bool, keys: bool
-) -> tuple[LiveReport, str | None]:
+    options: LiveOptions, doors: Doors, seconds: float | None, settings: SettingsFile, ending: Ending, *, tray: bool,
+    keys: bool,
+) -> tuple[LiveReport, str | None]:  # fmt: skip
     from daemon.app import App
     from daemon.live_status import LiveLine
     from daemon.logs import log_notice, logging_to_files
@@ -118,15 +91,18 @@ def _play(
     app = App(options, doors, told, settings)
     with logging_to_files(), line:
         try:
-            line.waiting(app.session.personas)
-            if tray or keys:  # before the show, whose processes take all the processor's time at first
-                from daemon.desktop import Desktop
+            try:
+                line.waiting(app.session.personas)
+                if tray or keys:  # before the show, whose processes take all the processor's time at first
+                    from daemon.desktop import Desktop
 
-                side = Desktop(app, tray=tray, keys=keys)
-            app.start(background=True)
-            if side is not None:
-                side.start()
-            line.watch(app, seconds)
+                    side = Desktop(app, tray=tray, keys=keys)
+                app.start(background=True)
+                if side is not None:
+                    side.start()
+                line.watch(app, seconds)
+            finally:
+                ending.begin()
         except KeyboardInterrupt:
             line.notice_text("Stopping …")
         except PortraitError as error:
@@ -134,22 +110,30 @@ def _play(
                 raise typer.Exit(1) from error
             raise
         finally:
-            if side is not None:
-                side.stop()
-            report = app.stop()
+            try:
+                if side is not None:
+                    side.stop()
+            finally:
+                report = app.stop()
     return report, app.session.error
 
 
-def _already_runs(persona: list[str]) -> bool:
-    """A second start talks to the first."""
+def _already_runs(persona: list[str], off: bool | None) -> bool:
+    """A second start talks to the first. off: rest, or its end, if that was asked for."""
     from daemon.control.client import ControlClient
 
     client = ControlClient()
     if not client.running():
         return False
+    said = []
+    if off is not None:
+        client.request("POST", "/v1/off", {"on": off})
+        said += ["camera and microphone are closed, until `obs-portrait on`" if off else "the persona is back"]
     if persona:
         client.switch(persona[0])
-        typer.echo(f"OBS Portrait already runs; you are {persona[0]} now.")
+        said += [f"you are {persona[0]} now"]
+    if said:
+        typer.echo(f"OBS Portrait already runs; {', and '.join(said)}.")
     else:
         typer.echo(
             f"OBS Portrait already runs, as {client.status().get('persona')}; `obs-portrait status` tells more, "
@@ -217,12 +201,13 @@ def register(app: typer.Typer) -> None:
         In the preview window press ? for the keys.
         """
         from daemon.app import Doors
+        from daemon.ending import Ending
         from daemon.settings import SettingsFile
         from daemon.tray.availability import desktop_is_there
         from obs_portrait.folders import state_dir
         from obs_portrait.pipeline.live.options import LiveOptions
 
-        if control and _already_runs(persona or []):
+        if control and _already_runs(persona or [], off):
             return
         settings = SettingsFile()
         show = settings.now.show
@@ -253,9 +238,9 @@ def register(app: typer.Typer) -> None:
             patient=rests or (icon and desktop_is_there()),
             calibrations=state_dir() / "calibrations.json",
         )
-        with _ends_in_order():
+        with Ending() as ending:
             doors = Doors(obs, control, settings.now.control.port)
-            result, error = _play(options, doors, seconds, settings, tray=icon, keys=keys)
+            result, error = _play(options, doors, seconds, settings, ending, tray=icon, keys=keys)
         _finish(result, error, report)
 
 

@@ -55,6 +55,12 @@ def test_each_command_reaches_the_daemon(stage: StageStandIn) -> None:
     ]  # fmt: skip
 
 
+def test_a_second_start_that_wants_rest_brings_it(stage: StageStandIn) -> None:
+    assert "already runs; camera and microphone are closed" in run("run", "--off")
+    assert "already runs; the persona is back, and you are ink now" in run("run", "--on", "--persona", "ink")
+    assert stage.asked == [("off", True), ("off", False), ("switch", "ink")]
+
+
 def test_status_says_it_at_a_glance(stage: StageStandIn) -> None:
     said = run("status")
     for part in ("ada", "live", "29.8 fps", "picture 41 ms", "voice 38 ms", "skew -3 ms",
