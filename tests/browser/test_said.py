@@ -159,6 +159,7 @@ def _as_said(text: str) -> str:
     be left out does, else what looks like a name."""
     text = re.sub(r"(?:⟨⟩)+", "⟨⟩", text.strip())
     text = re.sub(r"(?<=[a-z.])⟨⟩(?=[.:]|$)", "", text)
+    text = re.sub(r"^(?=is )", "'⟨⟩' ", text)  # said of somebody who is named elsewhere
     number = itertools.count(1)
     text = re.sub("⟨⟩", lambda _: f"⟨{next(number)}⟩", text)
     return re.sub(r"^(⟨\d+⟩) (?=[A-Z])", r"\1. ", text)
