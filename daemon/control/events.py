@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -26,6 +27,9 @@ __all__ = ["Events"]
 _TOPICS: Final = ("status", "personas", "bindings")
 _LISTENERS: Final = 32
 _WAITING: Final = 8
+"""Strangers at once of whom it is not yet known whether they may listen."""
+_WAITING_OF_ONE: Final = 4
+"""Of each signed-in browser: strangers take no place from it, nor it from the others."""
 _TOKEN_S: Final = 3.0
 _SEND_S: Final = 10.0
 _LOOK_S: Final = 3.0
@@ -67,7 +71,7 @@ class Events:
         self._stage, self._caller, self._interval = stage, caller, interval
         self._is_token, self._is_page_key = is_token, is_page_key
         self._listeners: set[_Listener] = set()
-        self._strangers = 0
+        self._waiting: Counter[str] = Counter()
         self._last: dict[str, str] = {}
         self._due: set[str] = set()
         self._poked = asyncio.Event()
@@ -80,13 +84,15 @@ class Events:
 
     async def serve(self, websocket: WebSocket) -> None:
         """One listener, from the handshake to the end."""
-        if len(self._listeners) >= _LISTENERS or self._strangers >= _WAITING:
+        cookie: str = websocket.state.cookie or ""
+        crowded = self._waiting[cookie] >= (_WAITING_OF_ONE if cookie else _WAITING)
+        if len(self._listeners) >= _LISTENERS or (crowded and not websocket.state.authorised):
             await websocket.close(1013)
             return
         await websocket.accept()
         still: Callable[[], bool] | None = (lambda: True) if websocket.state.authorised else None
         if still is None:
-            still = await self._identified(websocket)
+            still = await self._identified(websocket, cookie)
         if still is None:
             with contextlib.suppress(WebSocketDisconnect, RuntimeError):
                 await websocket.close(4401, "the token is missing or wrong")
@@ -108,16 +114,18 @@ class Events:
                 self._task.cancel()
                 self._task = None
 
-    async def _identified(self, websocket: WebSocket) -> Callable[[], bool] | None:
-        """What tells whether it may go on listening; None if it may not begin."""
-        self._strangers += 1
+    async def _identified(self, websocket: WebSocket, cookie: str) -> Callable[[], bool] | None:
+        """What tells whether it may go on listening; None if it may not begin. cookie: of a browser that is signed
+        in."""
+        self._waiting[cookie] += 1
         try:
             async with asyncio.timeout(_TOKEN_S):
                 said = json.loads(await websocket.receive_text())
         except (TimeoutError, WebSocketDisconnect, ValueError, KeyError, RecursionError):
             return None
         finally:
-            self._strangers -= 1
+            self._waiting[cookie] -= 1
+            self._waiting += Counter()  # who waits no more is forgotten
         token, key = (said.get("token"), said.get("key")) if isinstance(said, dict) else (None, None)
         if isinstance(token, str):
             return (lambda: True) if self._is_token(token) else None

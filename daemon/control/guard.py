@@ -1,8 +1,9 @@
 """Who may come in: ASGI middleware in front of everything else.
 
 On loopback three kinds of strangers can knock: web pages in the streamer's browser (cross-site requests carry a foreign
-Origin, DNS rebinding a foreign Host), programs of other users on the same computer (they cannot read the token), and
-anything that simply knocks too often. Each is told in one sentence, before the body is read.
+Origin, DNS rebinding a foreign Host), programs of other users on the same computer (they cannot read the token; where
+the system tells whose they are they do not come so far, see `peer`), and anything that simply knocks too often. Each is
+told in one sentence, before the body is read.
 
 Programs show the token. Our page shows its cookie and its page key (`sessions`), and whatever changes something must
 also say that it comes from our address. The one thing that the cookie opens alone is a clip's video, because a player
@@ -27,7 +28,8 @@ __all__ = ["COOKIE", "PAGE_KEY", "Guard", "cookie_of", "refusal"]
 COOKIE: Final = "obs_portrait"
 PAGE_KEY: Final = "X-Page-Key"
 _KEY_HEADER: Final = PAGE_KEY.lower().encode()
-_OPEN: Final = frozenset({("GET", "/v1/openapi.json"), ("HEAD", "/v1/openapi.json"), ("POST", "/v1/session")})
+_ENTRY: Final = ("POST", "/v1/session")
+_OPEN: Final = frozenset({("GET", "/v1/openapi.json"), ("HEAD", "/v1/openapi.json"), _ENTRY})
 """Needs no token: it says nothing that is not in the source, or is where a code is checked."""
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _BY_COOKIE: Final = re.compile(r"/v1/clips/[^/]+/video")
@@ -51,8 +53,10 @@ class Guard:
     """Checks Host, Origin, rate and token of every HTTP request and WebSocket.
 
     With a right token a request has a rate of its own, so that no stranger can lock the streamer out; panic has
-    another, and so have the page's files. The scope's state tells the application: `authorised`, `page` if it is by a
-    page's session, and `old` if that is from before this start of the daemon.
+    another. What a page asks for before it can show anything has one each that is far beyond what is ever needed: its
+    files, which lie in memory, and signing in, where nobody guesses a code of 58 bits. The scope's state tells the
+    application: `authorised`, `page` if it is by a page's session, `old` if that is from before this start of the
+    daemon, and `cookie` if a WebSocket comes from a browser that is signed in and may be ours.
     """
 
     def __init__(self, app: ASGIApp, port: int, token: str, sessions: Sessions | None = None) -> None:
@@ -64,7 +68,8 @@ class Guard:
         self._strangers = Bucket(10, 40)
         self._friends = Bucket(100, 200)
         self._urgent = Bucket(20, 40)
-        self._files = Bucket(100, 400)
+        self._files = Bucket(1000, 2000)
+        self._entry = Bucket(500, 1000)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
@@ -99,9 +104,15 @@ class Guard:
         by_page = not offered and not is_file and self._is_page(scope, method)
         right = by_token or by_page
         old = by_page and not self._sessions.new(cookie_of(scope) or "")
-        scope.setdefault("state", {}).update(authorised=right, page=by_page, old=old)
-        bucket = self._strangers if not right else self._urgent if path == _URGENT else self._friends
-        if not (self._files if is_file else bucket).take():
+        cookie = self._of_browser(scope) if path == _EVENTS and not offered else None
+        scope.setdefault("state", {}).update(authorised=right, page=by_page, old=old, cookie=cookie)
+        if right:
+            bucket = self._urgent if path == _URGENT else self._friends
+        elif is_file:
+            bucket = self._files
+        else:
+            bucket = self._entry if (method, path) == _ENTRY else self._friends if cookie else self._strangers
+        if not bucket.take():
             return refusal(429, "Too many requests; wait a second.")
         if right or is_file or (method, path) in _OPEN:
             return None
@@ -125,6 +136,13 @@ class Guard:
         if len(keys) == 1:
             return self._sessions.matches(cookie, keys[0].decode("latin-1"))
         return method in _SAFE and _BY_COOKIE.fullmatch(scope["path"]) is not None and self._sessions.knows(cookie)
+
+    def _of_browser(self, scope: Scope) -> str | None:
+        """The cookie of a WebSocket that comes from a signed-in browser, and from our address."""
+        cookie = cookie_of(scope)
+        if scope["type"] != "websocket" or cookie is None or not _values(scope, b"origin"):
+            return None
+        return cookie if self._sessions.knows(cookie) else None
 
     def is_page_key(self, scope: Scope, offered: str) -> bool:
         """Whether a WebSocket's handshake carried the cookie to which this page key belongs."""

@@ -1,13 +1,16 @@
 """The page: its files, and how a browser signs in and out.
 
-The files hold no secret and need no token. What they may do is narrow: scripts and styles of this address alone, no
-frame of anybody else's around them, no text ever taken for HTML (Trusted Types).
+The files hold no secret and need no token; they are read once, when the daemon starts, and lie in memory. What they may
+do is narrow: scripts and styles of this address alone, no frame of anybody else's around them, no text ever taken for
+HTML (Trusted Types).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections import deque
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +33,7 @@ _KINDS: Final = {
 }
 _CODE_BYTES: Final = 256
 _CODE_WAIT_S: Final = 5.0
+_HEARD_AT_ONCE: Final = 16
 
 
 def _policy(port: int) -> str:
@@ -58,11 +62,12 @@ class Site:
         self._sessions = sessions
         # What is served is decided here; no address of a request ever becomes a path.
         self._files = {
-            f"/page/{path.relative_to(folder).as_posix()}": path
+            f"/page/{path.relative_to(folder).as_posix()}": (path.read_bytes(), _KINDS[path.suffix])
             for path in sorted(folder.rglob("*"))
             if path.suffix in _KINDS and path.is_file()
         }
-        self._files["/"] = folder / "index.html"
+        self._files["/"] = self._files["/page/index.html"]
+        self._reading: deque[asyncio.Timeout] = deque()
         self._headers = {
             "Content-Security-Policy": _policy(port),
             "Referrer-Policy": "no-referrer",
@@ -79,10 +84,11 @@ class Site:
         ]
 
     async def _file(self, request: Request) -> Response:
-        path = self._files.get(request.url.path)
-        if path is None:
+        found = self._files.get(request.url.path)
+        if found is None:
             return refusal(404, "The page has no such file.")
-        return Response(path.read_bytes(), headers={**self._headers, "Content-Type": _KINDS[path.suffix]})
+        content, kind = found
+        return Response(content, headers={**self._headers, "Content-Type": kind})
 
     async def _code(self, request: Request) -> Response:
         """A one-time code, for who has the token; a page cannot invite others."""
@@ -91,7 +97,7 @@ class Site:
         return JSONResponse({"code": self._sessions.new_code(), "seconds": CODE_S})
 
     async def _enter(self, request: Request) -> Response:
-        code = await _said_code(request)
+        code = await self._said_code(request)
         if code is None:
             return refusal(422, 'The body must be {"code": "…"}, as JSON.')
         given = self._sessions.enter(code)
@@ -103,6 +109,35 @@ class Site:
         answer.set_cookie(COOKIE, given.cookie, max_age=SESSION_S, path="/v1", httponly=True, samesite="strict")
         return answer
 
+    async def _said_code(self, request: Request) -> str | None:
+        """None if it is none."""
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            return None
+        try:
+            async with asyncio.timeout(_CODE_WAIT_S) as limit:
+                said: Any = json.loads(await self._heard(request, limit))
+        except (TimeoutError, ClientDisconnect, ValueError, RecursionError):
+            return None
+        code = said.get("code") if isinstance(said, dict) else None
+        return code if isinstance(code, str) else None
+
+    async def _heard(self, request: Request, limit: asyncio.Timeout) -> bytes:
+        """A short body, "" if it is longer. Anybody is heard here, so who is slow gives way to who comes."""
+        self._reading.append(limit)
+        if len(self._reading) > _HEARD_AT_ONCE:
+            with contextlib.suppress(RuntimeError):  # its time is over already
+                self._reading.popleft().reschedule(0.0)
+        content = b""
+        try:
+            async for part in request.stream():
+                content += part
+                if len(content) > _CODE_BYTES:
+                    return b""
+        finally:
+            if limit in self._reading:
+                self._reading.remove(limit)
+        return content
+
     async def _leave(self, request: Request) -> Response:
         """A page signs itself out, who has the token all pages."""
         cookie = cookie_of(request.scope)
@@ -113,20 +148,3 @@ class Site:
         answer = JSONResponse({"ok": True})
         answer.delete_cookie(COOKIE, path="/v1", httponly=True, samesite="strict")
         return answer
-
-
-async def _said_code(request: Request) -> str | None:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        return None
-    content = bytearray()
-    try:
-        async with asyncio.timeout(_CODE_WAIT_S):
-            async for part in request.stream():
-                content += part
-                if len(content) > _CODE_BYTES:
-                    return None
-        said: Any = json.loads(content)
-    except (TimeoutError, ClientDisconnect, ValueError, RecursionError):
-        return None
-    code = said.get("code") if isinstance(said, dict) else None
-    return code if isinstance(code, str) else None

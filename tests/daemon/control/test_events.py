@@ -17,6 +17,7 @@ from daemon.control.server import ControlServer
 from obs_portrait.errors import ObsError
 from tests.daemon.control.conftest import Knock
 from tests.daemon.control.stand_in import StageStandIn
+from tests.obs.real_obs import until
 
 Listen = Callable[..., "websocket.WebSocket"]
 
@@ -156,6 +157,53 @@ def test_a_hanging_or_failing_stage_is_told_and_recovers(
     wait_for(events, "status", lambda data: data["persona"] == "ada")
     stage.status_error = ObsError("OBS is away.")
     assert wait_for(events, "problem") == "OBS is away."
+
+
+def sign_in(server: ControlServer, knock: Knock) -> tuple[dict[str, Any], str]:
+    """(options of a handshake from a page that is signed in, what it says first)."""
+    code = server.sign_in_link().partition("#")[2]
+    entered = knock("POST", "/v1/session", {"code": code}, authorization=None)
+    cookie = entered.headers["set-cookie"].partition(";")[0]
+    return page_with(cookie, knock.port), json.dumps({"key": entered.body["key"]})
+
+
+def page_with(cookie: str, port: int) -> dict[str, Any]:
+    return {"origin": f"http://127.0.0.1:{port}", "suppress_origin": False, "cookie": cookie}
+
+
+def test_strangers_take_no_place_from_a_page(listen: Listen, knock: Knock, server: ControlServer) -> None:
+    """They hold all places of those who wait, and use up the strangers' rate; a page that is signed in comes in."""
+    page, key = sign_in(server, knock)
+    waiting = [listen() for _ in range(8)]
+    assert refused(listen) == 403
+    for _ in range(60):
+        knock("GET", "/v1/status", authorization=None)
+    assert knock("GET", "/v1/status", authorization=None).status == 429
+    assert refused(lambda: listen(**page_with("obs_portrait=x", knock.port))) == 403
+    for _ in range(3):
+        events = listen(**page)
+        events.send(key)
+        wait_for(events, "status")
+    assert all(one.connected for one in waiting)
+
+
+def test_a_browser_that_says_nothing_has_few_places(listen: Listen, knock: Knock, server: ControlServer) -> None:
+    one, _ = sign_in(server, knock)
+    other, key = sign_in(server, knock)
+    silent = [listen(**one) for _ in range(4)]
+    assert refused(lambda: listen(**one)) == 403
+    events = listen(**other)
+    events.send(key)
+    wait_for(events, "status")
+    silent[0].close()
+
+    def comes_in() -> bool:
+        try:
+            return listen(**one).connected
+        except websocket.WebSocketBadStatusException:
+            return False
+
+    until(comes_in, 10, "a place that was given up is somebody else's")
 
 
 def test_a_listener_that_never_reads_holds_up_nobody(

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 import pytest
 
-from daemon.control import peer
+from daemon.control import connections, peer
 from daemon.control.limits import Bucket
 from daemon.control.operations import OPERATIONS
 from daemon.control.server import ControlServer
@@ -240,6 +240,31 @@ def test_who_holds_hundreds_of_connections_locks_nobody_out(knock: Knock, stage:
         for link in held:
             link.close()
     assert stage.asked == [("panic", True)] * 4
+
+
+def test_who_asks_for_the_page_and_never_reads_it_locks_nobody_out(
+    knock: Knock, stage: StageStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections that are being answered for ever are not idle, and yet nobody needs them."""
+    monkeypatch.setattr(connections, "_MOST_CONNECTIONS", 4)
+    asked = f"GET /page/strings/en.json HTTP/1.1\r\nHost: 127.0.0.1:{knock.port}\r\n\r\n".encode() * 400
+    me = psutil.Process()
+    held = []
+    try:
+        for _ in range(8):
+            link = socket.socket()
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # 8 MB do not fit into the system's buffers
+            link.settimeout(20)
+            link.connect(("127.0.0.1", knock.port))
+            held.append(link)
+            link.sendall(asked)
+            assert link.recv(1) == b"H"  # it is being answered, and hears no more
+        until(lambda: len(_open_links(me, knock.port)) <= 5, 20, "the oldest are closed")
+        assert knock("POST", "/v1/panic", {"on": True}).status == 200
+    finally:
+        for link in held:
+            link.close()
+    assert stage.asked == [("panic", True)]
 
 
 @pytest.mark.parametrize(
