@@ -63,7 +63,7 @@ def test_what_is_known_of_the_daemons_sentences_is_what_it_says() -> None:
         if group in NOT_OURS or english.startswith(COMPOSED):
             continue
         for piece in re.split(r"\{\w+\}|\. ", english):
-            said = piece.strip().rstrip(".")
+            said = piece.strip().removeprefix("' ").rstrip(".")
             if said not in code and said[:1].lower() + said[1:] not in code:
                 lost.append(f"{said} (of {english})")
     assert not lost, "\n".join(lost)
