@@ -51,6 +51,7 @@ class Hotkeys:
         self._orders = Orders(stage, note, acts)
         self._lock = threading.RLock()
         self._settings = HotkeySettings()
+        self._path: Path | None = None
         self._table = Table()
         self._actions: dict[Chord, Action] = {}
         self._absent: frozenset[str] = frozenset()
@@ -77,15 +78,16 @@ class Hotkeys:
         self.reload(settings, path)
 
     def reload(self, settings: HotkeySettings | None = None, path: Path | None = None) -> None:
-        """Takes over changed settings or profiles."""
+        """Takes over changed settings or profiles; what is left out is as before."""
         with self._lock:
             settings = settings or self._settings
+            self._path = path or self._path
             try:
                 personas = list(self._personas())
             except PortraitError as error:  # the keys of the settings serve nevertheless
                 self._note("hotkeys of personas", str(error), True)
                 personas = []
-            table = compile_table(settings, personas, path)
+            table = compile_table(settings, personas, self._path)
             same, self._settings = (table, settings) == (self._table, self._settings), settings
             if same and self._door is not None:
                 return

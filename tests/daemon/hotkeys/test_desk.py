@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -150,6 +151,18 @@ def test_edited_profiles_and_conflicts(desk: Set) -> None:
     assert desk.notes[1] == ("hotkeys", "All hotkeys can be used.", False)
     desk.door.tap("f11")
     desk.heard(("switch", "bronze"))
+
+
+def test_profiles_that_are_read_again_leave_the_keys_of_the_settings_alone(desk: Set, tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('[hotkeys]\npanic = "f1"\n')
+    desk.hotkeys.reload(SETTINGS, tmp_path / "settings.toml")
+    before = desk.hotkeys.table
+    assert before.bindings[0].where == f"{tmp_path / 'settings.toml'}:2"
+    desk.door.on_key("f9", True, frozenset())
+    desk.heard(("hold", "bronze"))
+    desk.hotkeys.reload()
+    assert desk.hotkeys.table == before
+    assert desk.hotkeys._presses.holding
 
 
 def test_what_is_held_ends_when_listening_ends(desk: Set) -> None:
