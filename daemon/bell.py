@@ -38,7 +38,7 @@ class Bell:
         with self._lock:
             if self._closed:  # a thread that nobody ends would keep the program from its end
                 return
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():  # one that could not begin: now it may
                 self._thread = threading.Thread(target=self._work, name="notices", daemon=True)
                 self._thread.start()
         self._words.put(word)
@@ -52,10 +52,14 @@ class Bell:
             thread.join(_PATIENCE_S)
 
     def _work(self) -> None:
-        with contextlib.suppress(Exception), tempfile.TemporaryDirectory(prefix="obs-portrait-") as folder:
-            asyncio.run(self._show_all(Path(folder)))
+        try:
+            with contextlib.ExitStack() as folders, asyncio.Runner() as runner:
+                runner.get_loop()  # raises before there is something to run
+                runner.run(self._show_all(folders))
+        except Exception as error:  # no file, no thread is left: what was rung waits for the next word
+            self.problem = f"The desktop shows no notices ({type(error).__name__}: {error})."
 
-    async def _show_all(self, folder: Path) -> None:
+    async def _show_all(self, folders: contextlib.ExitStack) -> None:
         desktop: Any = None
         log, logger = _Reason(), logging.getLogger("desktop_notifier")
         logger.addHandler(log)
@@ -63,7 +67,7 @@ class Bell:
         loop = asyncio.get_running_loop()
         while (word := await loop.run_in_executor(None, self._words.get)) is not None:
             try:
-                desktop = desktop or _desktop(folder)
+                desktop = desktop or _desktop(folders)
                 await asyncio.wait_for(_show(desktop, word, log), _PATIENCE_S)
                 self.problem = None
             except Exception as error:  # no bus, no server, a server that is sick: whatever it is, the show goes on
@@ -74,14 +78,17 @@ class Bell:
         logger.removeHandler(log)
 
 
-def _desktop(folder: Path) -> Any:
+def _desktop(folders: contextlib.ExitStack) -> Any:
     from desktop_notifier import DesktopNotifier, Icon
 
     from daemon.tray.drawing import draw
     from daemon.tray.mood import Mood
 
-    picture = folder / "icon.png"
-    draw(Mood.LIVE).save(picture)
+    try:
+        picture = Path(folders.enter_context(tempfile.TemporaryDirectory(prefix="obs-portrait-"))) / "icon.png"
+        draw(Mood.LIVE).save(picture)
+    except OSError:  # the disk is full: a word without a picture
+        return DesktopNotifier("OBS Portrait", None)
     return DesktopNotifier("OBS Portrait", Icon(path=picture))
 
 

@@ -25,12 +25,20 @@ __all__ = ["NoticeSettings", "Notifier", "Word"]
 
 _SAME_S: Final = 60.0
 """The same sentence is not shown again within this time."""
+_ECHO_S: Final = 3.0
+"""Nor within this one, if it answers what was asked: who asks again is answered again, but one refusal may be told by
+two."""
 _MOST: Final = 4
 """So many within a minute; what is urgent always gets through."""
 _ASKED_S: Final = 20.0
 """For so long after the user asked for a calibration its outcome is shown."""
-_GRAVE: Final = frozenset({"camera", "microphone", "sink", "video", "audio", "card", "voice", "show", "leak", "sound"})
-"""What a notice may be about to be shown while it is a problem, and once when it is over."""
+_GRAVE: Final = frozenset(
+    {"camera", "microphone", "sink", "video", "audio", "card", "voice", "show", "leak", "sound", "hidden"}
+)
+"""What a notice may be about to be shown while it is a problem, and once when it is over; it stays until it is seen."""
+_LESS_GRAVE: Final = frozenset({"hotkeys", "settings", "persona", "profile"})
+"""The same, for a while: who plays in full screen learns by nothing else that a key is not heard, that a persona cannot
+be had, or that an edit is not in force."""
 _ANSWERS: Final = ("tray", "hotkey")
 """What the user just asked for and did not get."""
 _PROBLEMS: Final = {
@@ -101,11 +109,12 @@ class Notifier:
             if self.settings.clips:
                 self._say(Word(self._words("notice_clip"), notice.text))
         elif about == "reference":
-            if notice.problem or self._clock() - self._asked_at < _ASKED_S:
-                self._say(Word(self._words("notice_reference"), notice.text))
+            asked = self._clock() - self._asked_at < _ASKED_S
+            if notice.problem or asked:
+                self._say(Word(self._words("notice_reference"), notice.text), again_s=_ECHO_S if asked else _SAME_S)
         elif kind in _ANSWERS and not notice.problem:
-            self._say(Word("OBS Portrait", notice.text))
-        elif kind in _GRAVE or kind in ("hotkeys", "settings"):
+            self._say(Word("OBS Portrait", notice.text), again_s=_ECHO_S)
+        elif kind in _GRAVE | _LESS_GRAVE:
             self._grave(about, notice, kind)
 
     def _grave(self, about: str, notice: Notice, kind: str) -> None:
@@ -115,11 +124,11 @@ class Notifier:
         plain = (_PROBLEMS if notice.problem else _OVER).get(kind, notice.text)
         if notice.problem:
             self._say(Word("OBS Portrait", plain, urgent=kind in _GRAVE), notice.text)
-        elif was_open and kind in _GRAVE:
+        elif was_open and (kind in _GRAVE or about == "hotkeys door"):
             self._say(Word("OBS Portrait", plain), notice.text)
 
     def see(self, status: Status) -> None:
-        """The daemon's state: what nobody may overlook is told when it begins."""
+        """The daemon's state: what nobody may overlook is told whenever it begins."""
         panic = bool(status.get("panic"))
         real = status.get("state") == "revealed" or bool(status.get("reveals"))
         revealed = real and not panic and not status.get("off")
@@ -129,25 +138,29 @@ class Notifier:
             self._panic, self._revealed = panic, revealed
         name = status.get("persona", "?")
         if new_panic:
-            self._say(Word(self._words("notice_panic"), self._words("notice_panic_text"), True))
+            self._say(Word(self._words("notice_panic"), self._words("notice_panic_text"), True), again_s=0.0)
         elif ended:
-            self._say(Word(self._words("notice_panic_over"), self._words("notice_panic_over_text", persona=name)))
+            over = Word(self._words("notice_panic_over"), self._words("notice_panic_over_text", persona=name))
+            self._say(over, again_s=0.0)
         if new_reveal:
-            self._say(Word(self._words("notice_revealed"), self._words("notice_revealed_text", persona=name), True))
+            real_one = Word(self._words("notice_revealed"), self._words("notice_revealed_text", persona=name), True)
+            self._say(real_one, again_s=0.0)
 
     def calibrating(self, text: str | None = None) -> None:
         """The user asked for a calibration, by key or in the tray: says what to do now, and later how it went."""
         self._asked_at = self._clock()
         if text is not None:
-            self._say(Word(self._words("notice_reference"), text))
+            self._say(Word(self._words("notice_reference"), text), again_s=_ECHO_S)
 
-    def _say(self, word: Word, instead_of: str | None = None) -> None:
-        """instead_of: the sentence that is not shown again for a while; None: the word's own."""
+    def _say(self, word: Word, instead_of: str | None = None, again_s: float = _SAME_S) -> None:
+        """instead_of: the sentence that is not shown again for a while; None: the word's own. again_s: for how long;
+        0: it is always shown."""
         now, said = self._clock(), instead_of or word.text
         with self._lock:
             self._said = {text: at for text, at in self._said.items() if now - at < _SAME_S}
             crowded = len(self._recent) == _MOST and now - self._recent[0] < _SAME_S
-            if not self.settings.enabled or said in self._said or (crowded and not word.urgent):
+            echo = now - self._said.get(said, float("-inf")) < again_s
+            if not self.settings.enabled or echo or (crowded and not word.urgent and again_s):
                 return
             self._said[said] = now
             self._recent.append(now)

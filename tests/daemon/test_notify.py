@@ -105,6 +105,52 @@ def test_a_panic_hides_what_was_revealed_and_its_end_is_told(desk: Set) -> None:
     assert desk.texts[1] == "You are ada again."
 
 
+def test_each_panic_and_each_showing_is_told_however_soon_it_comes_again(desk: Set) -> None:
+    for _ in range(3):
+        desk.now += 5.0
+        desk.notifier.see({"panic": True, "persona": "ada"})
+        desk.notifier.see({"panic": False, "persona": "ada"})
+    assert [word.title for word in desk.rung] == ["Panic", "Panic ended"] * 3
+    desk.rung.clear()
+    for _ in range(3):
+        desk.now += 5.0
+        desk.notifier.see({"reveals": True, "persona": "me"})
+        desk.notifier.see({"reveals": False, "persona": "ada"})
+    assert [word.title for word in desk.rung] == ["Your real self is shown"] * 3
+
+
+def test_who_asks_again_is_answered_again_and_once(desk: Set) -> None:
+    for _ in range(2):
+        desk.now += 100.0
+        for _ in range(2):
+            desk.now += 15.0
+            desk.notifier.calibrating("Look straight into the camera.")
+            desk.now += 1.0
+            desk.hear("reference", "Calibrating: Keep your eyes open.")
+            desk.hear("hotkey calibrate", "Calibrating: Keep your eyes open.", False)
+        assert desk.texts == ["Look straight into the camera.", "Calibrating: Keep your eyes open."] * 2
+        desk.rung.clear()
+    desk.now += 100.0
+    for _ in range(2):
+        desk.now += 5.0
+        desk.hear("hotkey clip", "OBS is not connected, so there is no clip.", False)
+    assert len(desk.rung) == 2
+
+
+def test_who_sees_nothing_but_a_game_is_told_what_cannot_be_had(desk: Set) -> None:
+    desk.hear("hotkeys door", "Wayland gives no program the keys of other windows.", False)
+    desk.hear("hotkeys door", "The display no longer tells of keys.")
+    desk.hear("hotkeys door", "Hotkeys are heard.", False)
+    desk.hear("persona ink", "'ink' cannot be prepared.")
+    desk.now = 100.0
+    desk.hear("profile ink", "profile.toml:3: what is that? 'ink' plays on as it was before the edit.")
+    desk.hear("profile ink", "'ink' was edited; it is prepared anew.", False)
+    desk.hear("hidden", "You stay hidden, because 'ink' cannot be prepared; choose another persona.")
+    assert [(word.text.split()[0], word.urgent) for word in desk.rung] == [
+        ("The", False), ("Hotkeys", False), ("'ink'", False), ("profile.toml:3:", False), ("You", True),
+    ]  # fmt: skip
+
+
 def test_a_calibration_that_was_asked_for_is_followed(desk: Set) -> None:
     desk.notifier.calibrating("Look straight into the camera.")
     desk.hear("reference", "Calibrating: Keep your eyes open.")
@@ -152,6 +198,38 @@ def test_after_the_end_nothing_is_rung_and_no_thread_begins() -> None:
     bell.ring(Word("The show", "was ended before it began."))
     assert threading.active_count() == before
     assert bell._thread is None
+
+
+@pytest.mark.parametrize("full", ["disk", "files"])
+def test_a_full_machine_silences_the_bell_only_while_it_is_full(full: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from daemon import bell as bell_module
+
+    shown: list[str] = []
+    begun = threading.Semaphore(0)
+
+    async def show(desktop: object, word: Word, log: object) -> None:
+        shown.append(word.text)
+
+    def refuse(*_: object, **__: object) -> None:
+        begun.release()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bell_module, "_show", show)
+    bell = Bell()
+    missing = {"disk": "tempfile.TemporaryDirectory", "files": "asyncio.events.new_event_loop"}[full]
+    with monkeypatch.context() as patch:
+        patch.setattr(missing, refuse)
+        bell.ring(Word("Panic", "first"))
+        assert begun.acquire(timeout=20)
+        if full == "files":
+            until(lambda: bell._thread is not None and not bell._thread.is_alive(), "the thread has ended")
+            assert "No space left" in str(bell.problem)
+        else:
+            until(lambda: shown == ["first"], "it is shown without a picture")
+    bell.ring(Word("Panic", "second"))
+    until(lambda: shown == ["first", "second"], "both are shown")
+    assert bell.problem is None
+    bell.close()
 
 
 @pytest.mark.real
