@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from obs_portrait.errors import MediaError
 from tests.browser.conftest import Visit
@@ -239,6 +239,29 @@ def test_an_old_session_signs_in_again_where_it_asks_for_the_camera(
     expect(code).to_be_hidden()
     page.get_by_role("button", name="bronze").click()  # and all else goes on
     expect(page.locator(".stage-name")).to_have_text("bronze")
+
+
+def test_a_dock_that_outlived_the_daemon_shows_who_it_is_before_it_shows_a_face(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    """The same with the server's own refusal: signed in, the daemon starts again, and the camera asks for a code."""
+    context = chromium.new_context(locale="zh-CN")
+    page = context.new_page()
+    with Double(tmp_path / "run") as first:
+        first.somebody_was_here()
+        page.goto(first.link())
+        expect(page.locator(".stage-name")).to_have_text("ada")
+        port = first.server.port
+    with Double(tmp_path / "run", port=port) as second:
+        page.reload()
+        page.get_by_role("button", name="显示我的摄像头").click()
+        why = page.locator("#reference").get_by_role("alert")
+        expect(why).to_contain_text("本页是在 OBS Portrait 启动之前登录的")
+        expect(page.locator(".camera")).to_be_hidden()
+        page.locator("#reference").get_by_label("一次性代码").fill(second.link())
+        page.keyboard.press("Enter")
+        expect(page.locator(".camera img")).to_be_visible()
+    context.close()
 
 
 def test_a_camera_that_is_refused_is_told(visit: Callable[..., Visit], double: Double) -> None:

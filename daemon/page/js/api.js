@@ -26,7 +26,8 @@ export class Refusal extends Error {
 }
 
 async function send(method, path, { body, patience = PATIENCE_MS } = {}) {
-  const headers = { "X-Page-Key": kept.get("key") ?? "" };
+  const key = kept.get("key");
+  const headers = { "X-Page-Key": key ?? "" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer;
   try {
@@ -41,7 +42,7 @@ async function send(method, path, { body, patience = PATIENCE_MS } = {}) {
   } catch (error) {
     throw new Refusal(0, t("error.silent"), { unreached: error instanceof TypeError }); // else its time is over
   }
-  if (answer.status === 401) link.value = "out";
+  if (answer.status === 401 && isOut(key)) link.value = "out";
   if (!answer.ok) throw await refusalOf(answer);
   return answer;
 }
@@ -80,11 +81,24 @@ export async function picture(path, patience = PATIENCE_MS) {
   return blob.type.startsWith("image/") ? blob : null;
 }
 
+let entering = 0;
+
+/**
+ * Whether being turned away with this page key means that the session has ended. While one signs in anew, the old one
+ * ends a moment before the new one is known here.
+ */
+export const isOut = (key) => entering === 0 && key === kept.get("key");
+
 /** Exchanges a one-time code for a session; true if this browser is the first that ever signed in. */
 export async function signIn(code) {
-  const given = await post("/v1/session", { code });
-  kept.set("key", given.key);
-  return given.first === true;
+  entering += 1;
+  try {
+    const given = await post("/v1/session", { code });
+    kept.set("key", given.key);
+    return given.first === true;
+  } finally {
+    entering -= 1;
+  }
 }
 
 /** Ends the session of this browser. */

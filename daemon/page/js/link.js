@@ -1,6 +1,6 @@
 // The WebSocket: what changes comes by itself, and a daemon that goes is noticed and found again.
 
-import { call } from "./api.js";
+import { call, isOut } from "./api.js";
 import { bindings, kept, link, personas, status, trouble } from "./state.js";
 
 const SILENT_MS = 5000; // the status has a clock in it: something comes four times a second
@@ -11,6 +11,7 @@ let socket = null;
 let wait = FIRST_WAIT_MS;
 let lastHeard = 0;
 let heard = false; // by the socket of now
+let shown = null; // the page key that it has shown
 let timer = null;
 
 /** Whether nothing that is pressed can be answered. One that is silent may hear us yet. */
@@ -21,10 +22,12 @@ export function connect() {
   clearTimeout(timer);
   socket?.close();
   heard = false;
+  shown = kept.get("key");
   if (link.value === "starting") lastHeard = performance.now();
   const made = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/events`);
   socket = made;
-  made.addEventListener("open", () => made.send(JSON.stringify({ key: kept.get("key") ?? "" })));
+  const key = shown ?? "";
+  made.addEventListener("open", () => made.send(JSON.stringify({ key })));
   made.addEventListener("message", (event) => hear(event.data));
   made.addEventListener("close", (event) => {
     if (made === socket) ended(event.code);
@@ -48,7 +51,8 @@ function hear(text) {
 async function ended(code) {
   socket = null;
   if (code === 4401) {
-    link.value = "out";
+    if (isOut(shown)) link.value = "out";
+    else timer = setTimeout(connect, FIRST_WAIT_MS); // signed in anew
     return;
   }
   try {
@@ -56,12 +60,8 @@ async function ended(code) {
     await call("GET", "/v1", undefined, 3000);
     if (!heard && link.value !== "out") link.value = "silent"; // it is there, but its events do not come
   } catch (refusal) {
-    if (refusal.status === 401) {
-      link.value = "out";
-      return;
-    }
     // That nothing goes out is said only of what cannot be reached: whoever refuses, or is slow, may well be on air.
-    if (link.value !== "out") link.value = refusal.unreached ? "gone" : "silent";
+    if (refusal.status !== 401 && link.value !== "out") link.value = refusal.unreached ? "gone" : "silent";
   }
   if (link.value === "out" || socket !== null) return;
   clearTimeout(timer);
