@@ -345,7 +345,7 @@ def test_late_blocks_are_shown_with_their_bar(visit: Callable[..., Visit], doubl
     """Later than 60 ms: the figure that the voice is judged by, how many and how much of all."""
     there = visit()
     voice = there.page.locator(".card", has_text="Pitch")
-    expect(voice).to_contain_text("Later than 60 ms: 0.04 % of the sound; it should stay under 0.2 %.")
+    expect(voice).to_contain_text("Later than 60 ms: 0.04 % of the sound (at most 0.2 %).")
     there.go("meters")
     meter = there.page.get_by_role("meter", name="Blocks of sound later than 60 ms")
     expect(meter).to_have_attribute("aria-valuenow", "0.04")
