@@ -17,7 +17,7 @@ from obs_portrait.errors import EngineLostError, PipelineError, PortraitError
 from obs_portrait.face.types import Canvas, Observation
 from obs_portrait.media.sinks.base import VideoSink
 from obs_portrait.media.sources.base import VideoSource
-from obs_portrait.media.types import CameraFrame, PersonaFrame
+from obs_portrait.media.types import CameraFrame, Origin, PersonaFrame
 from obs_portrait.pipeline.live import devices
 from obs_portrait.pipeline.live.absent import AbsentCamera
 from obs_portrait.pipeline.live.child import Link
@@ -156,6 +156,7 @@ class _VideoProcess:
     # ---- the show ------------------------------------------------------------------------------------------------
 
     def _perform(self, epoch: int) -> Stopped:
+        from obs_portrait.media.sinks.obs_stream.sink import ObsStreamSink
         from obs_portrait.pipeline.live.desk import Desk
         from obs_portrait.pipeline.live.pacer import Pacer
         from obs_portrait.pipeline.live.performer import Performer
@@ -176,6 +177,9 @@ class _VideoProcess:
         else:
             self._desk.refer(self._plan.reference)
         sinks = open_sinks(self._plan, self._epoch, self._window, self._notice)
+        for sink in sinks:
+            if isinstance(sink, ObsStreamSink):  # has threads of its own, which go on when the pacer hangs
+                sink.stand_by(self._card(now_ns()), lambda: bool(self._plan.control.get("panic")))
         self._pacer = Pacer(
             sinks,
             self._options.rate,
@@ -203,8 +207,11 @@ class _VideoProcess:
             self._link.send(Ready(source.name, [sink.name for sink in sinks]))
             try:
                 self._loop()
-            finally:  # at once: the rest takes a while, and some programs show the last picture for ever
-                self._pacer.bow(self._card(now_ns()))
+            except Exception:
+                if self._pacer.state is Origin.REVEAL:  # a persona's last picture may stay until the next process comes
+                    self._pacer.bow(self._card(now_ns()))
+                raise
+            self._pacer.bow(self._card(now_ns()))  # at once: the rest takes a while, and some show the last for ever
             self._feed.stop()
             self._performer.stop()
         finally:

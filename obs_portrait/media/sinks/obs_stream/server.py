@@ -35,6 +35,8 @@ _SLOW_MOST_NS = 5_000_000_000
 _LATE_NS = 40_000_000
 _PAUSE_NS = 50_000_000
 """How often is looked whether there is a first picture, or an end."""
+_LEAVE_NS = 150_000_000
+"""So long the last picture is sent when the stream ends: a player that holds one back until more comes shows it too."""
 
 
 class StreamServer:
@@ -56,7 +58,12 @@ class StreamServer:
         self._there = threading.Condition()
         self._picture: memoryview | None = None
         self._number = 0
+        self._shown_ns = 0
+        self._instead: memoryview | None = None
+        self._covered: Callable[[], bool] = lambda: False
+        self._old_ns = 0
         self._halt = False
+        self._end_ns: int | None = None
         self._clients: dict[socket.socket, threading.Thread] = {}
         self.served = 0
         """Clients that have come so far."""
@@ -75,23 +82,37 @@ class StreamServer:
 
         Raises `MediaError` if it has another size than the stream.
         """
-        width, height = self._size
-        if bgra.shape != (height, width, 4):
-            raise MediaError(f"The OBS stream is {width}x{height}, and was given a picture of shape {bgra.shape}.")
+        picture = self._fitting(bgra)
         with self._there:
-            self._picture = memoryview(bgra.data).cast("B")
+            self._picture, self._shown_ns = picture, now_ns()
             self._number += 1
             self._there.notify_all()
 
+    def stand_by(self, bgra: NDArray[np.uint8], covered: Callable[[], bool], old_ns: int) -> None:
+        """What is sent in the place of a picture that is older than `old_ns`, because whoever shows them hangs, and
+        while `covered()`, which the threads of the clients ask. As for `show`."""
+        picture = self._fitting(bgra)
+        with self._there:
+            self._instead, self._covered, self._old_ns = picture, covered, old_ns
+
+    def _fitting(self, bgra: NDArray[np.uint8]) -> memoryview:
+        width, height = self._size
+        if bgra.shape != (height, width, 4):
+            raise MediaError(f"The OBS stream is {width}x{height}, and was given a picture of shape {bgra.shape}.")
+        return memoryview(bgra.data).cast("B")
+
     def close(self) -> None:
-        """Ends the stream for everybody. May be called twice."""
+        """Ends the stream for everybody who takes it, when the newest picture has been sent. May be called twice."""
         with self._there:
             self._halt = True
+            self._end_ns = self._end_ns or now_ns() + _LEAVE_NS
             self._there.notify_all()
         self._thread.join(2)
         self._listener.close()
         with self._there:
             clients = dict(self._clients)
+        for thread in clients.values():
+            thread.join(max(0.0, self._end_ns + 2 * _LEAVE_NS - now_ns()) / 1e9)
         for client in clients:
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
@@ -148,7 +169,7 @@ class StreamServer:
         due: int | None = None  # when the next block is complete
         shown, sent_ns, last = -1, 0, -1
         tick_ns, repeat_ns, asked_ns = 0, 0, 0
-        while not self._halt:
+        while not self._is_over:
             if now_ns() - asked_ns > 1_000_000_000:
                 asked_ns = now_ns()
                 tick_ns = round(min(max(self._period(), 1 / 240), 1 / 10) * 1e9)
@@ -191,12 +212,19 @@ class StreamServer:
     def _next(self, shown: int, until_ns: int) -> tuple[memoryview | None, int]:
         """The newest picture and its number, as soon as it is another than `shown`, or at `until_ns`."""
         with self._there:
-            while not self._halt and (self._picture is None or self._number == shown):
+            while not self._is_over and (self._picture is None or self._number == shown):
                 left = (until_ns - now_ns()) / 1e9
                 if left <= 0:
                     break
                 self._there.wait(left)
+            old = now_ns() - self._shown_ns > self._old_ns or self._covered()
+            if self._instead is not None and self._picture is not None and old:
+                return self._instead, self._number
             return self._picture, self._number
+
+    @property
+    def _is_over(self) -> bool:
+        return self._end_ns is not None and now_ns() >= self._end_ns
 
 
 def listen(port: int) -> socket.socket:

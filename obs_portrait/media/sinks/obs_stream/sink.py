@@ -7,13 +7,19 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
+from obs_portrait.errors import LeakError
 from obs_portrait.media.sinks.base import VideoSink
 from obs_portrait.media.sinks.obs_stream.server import StreamServer, listen
 from obs_portrait.media.sinks.obs_stream.voice import VoiceRing
 from obs_portrait.media.types import PersonaFrame
 
 __all__ = ["ObsStreamSink"]
+
+_OLD_S = 0.5
+"""Whoever writes a picture a tick, and has not for so long, hangs."""
 
 
 class ObsStreamSink(VideoSink):
@@ -39,14 +45,27 @@ class ObsStreamSink(VideoSink):
         return self._server.clients if self._server is not None else 0
 
     def _open(self, width: int, height: int, rate: Fraction) -> None:
+        self._rate = rate
         self._server = StreamServer(self._listener or listen(self._port), width, height, self._voice, self._period)
+
+    def stand_by(self, card: PersonaFrame, covered: Callable[[], bool]) -> None:
+        """Once it is open: the card is sent instead of a picture when whoever writes them hangs, and, whatever is
+        written, while `covered()`. Raises as `write` does."""
+        if type(card) is not PersonaFrame:
+            raise LeakError(f"{self.name}: refused a {type(card).__name__}; a sink takes persona frames only.")
+        if self._server is not None:
+            self._server.stand_by(_bgra(card), covered, round(max(_OLD_S, float(3 / self._rate)) * 1e9))
 
     def _write(self, frame: PersonaFrame) -> None:
         if self._server is not None:
-            self._server.show(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGRA))  # type: ignore[arg-type]
+            self._server.show(_bgra(frame))
 
     def close(self) -> None:
         """Ends the stream."""
         if self._server is not None:
             self._server.close()
             self._server = None
+
+
+def _bgra(frame: PersonaFrame) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGRA), np.uint8)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from obs_portrait.errors import LeakError, MediaError
 from obs_portrait.face.types import Canvas
 from obs_portrait.media.sinks.obs_stream import DEFAULT_PORT, parse_spec, server
+from obs_portrait.media.sinks.obs_stream import sink as sink_module
 from obs_portrait.media.sinks.obs_stream.pulse import Debt, Pressure
 from obs_portrait.media.sinks.obs_stream.server import StreamServer, listen
 from obs_portrait.media.sinks.obs_stream.sink import ObsStreamSink
@@ -230,6 +231,97 @@ def test_show_never_waits_for_anybody(stream: StreamServer, port: int) -> None:
         until(lambda: stream.clients == 1, "connected")
         for n in range(2000):  # far more than fits into sockets
             stream.show(picture(n % 256))
+
+
+# ---- whoever shows pictures hangs, or ends ---------------------------------------------------------------------------
+
+
+def test_an_old_picture_is_not_sent_any_more_and_a_new_one_is(stream: StreamServer, port: int) -> None:
+    """Nobody shows a second one: whoever does hangs."""
+    stream.stand_by(picture(200), lambda: False, 100_000_000)
+    stream.show(picture(7))
+    with Player(port, SIZE) as player:
+        until(lambda: player.pictures()[-1:] and player.pictures()[-1][1][0] == 200, "what is sent in its place")
+        stream.show(picture(8))
+        until(lambda: any(image[0] == 8 for _, image in player.pictures()), "the new one")
+        until(lambda: player.pictures()[-1][1][0] == 200, "and no longer")
+    levels = [int(image[0]) for _, image in player.pictures()]
+    assert list(dict.fromkeys(levels)) in ([7, 200, 8], [200, 8])
+    assert len(levels) > 5
+
+
+def test_while_it_is_covered_nothing_else_is_sent_whatever_is_shown(stream: StreamServer, port: int) -> None:
+    panic = threading.Event()
+    stream.stand_by(picture(200), panic.is_set, 60_000_000_000)
+    stream.show(picture(7))
+    with Player(port, SIZE) as player:
+        until(lambda: bool(player.pictures()), "a picture")
+        panic.set()
+        until(lambda: player.pictures()[-1][1][0] == 200, "the cover")
+        for level in range(20, 30):
+            stream.show(picture(level))
+            before = player.received
+            until(lambda before=before: player.received > before + 2 * SIZE, "some more")
+        assert not any(20 <= image[0] < 30 for _, image in player.pictures())
+        panic.clear()
+        until(lambda: player.pictures()[-1][1][0] == 29, "the newest")
+
+
+def test_before_anything_was_shown_nothing_is_sent_in_its_place(stream: StreamServer, port: int) -> None:
+    stream.stand_by(picture(200), lambda: True, 0)
+    with Player(port, SIZE) as player:
+        until(lambda: player.received > 0, "the header")
+        assert not player.pictures()
+        with pytest.raises(MediaError, match="is 48x32"):
+            stream.stand_by(picture(1, 32, 48), lambda: True, 0)
+
+
+def test_the_last_picture_that_was_shown_reaches_every_player_before_the_end(port: int) -> None:
+    """The card of an ordered stop, right before the stream is closed; what a player has last it shows for ever."""
+    height, width = 192, 256
+    guard = VideoGuard(Look("me", None, True), Canvas(width, height))
+    real = CameraFrame(camera_picture(height, width), 0, 0)
+    with ObsStreamSink(port) as sink:
+        sink.open(width, height, Fraction(30))
+        with Player(port, width * height * 4) as one, Player(port, width * height * 4) as two:
+            until(lambda: sink.clients == 2, "two players")
+            sink.write(guard.admit(real.image.copy(), real, True))
+            players = (one, two)
+            until(lambda: all(player.pictures() for player in players), "the real person")
+            card = guard.card(1)
+            sink.write(card)
+            sink.close()
+            until(lambda: one.ended and two.ended, "the end")
+            for player in players:
+                seen = [image.reshape(height, width, 4)[..., 2::-1] for _, image in player.pictures()]
+                assert PictureMark.found(seen[0])
+                assert (seen[-1] == card.image).all()
+                assert not PictureMark.found(seen[-1])
+    assert ours() == []
+
+
+def test_a_sink_whose_writer_hangs_shows_the_card_and_takes_no_other_picture_for_it(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sink_module, "_OLD_S", 0.1)
+    height, width = 192, 256
+    guard = VideoGuard(Look("me", None, True), Canvas(width, height))
+    real = CameraFrame(camera_picture(height, width), 0, 0)
+    with ObsStreamSink(port) as sink:
+        sink.open(width, height, Fraction(30))
+        with pytest.raises(LeakError, match="refused a CameraFrame"):
+            sink.stand_by(real, lambda: False)  # type: ignore[arg-type]
+        card = guard.card(0)
+        sink.stand_by(card, lambda: False)
+        sink.write(guard.admit(real.image.copy(), real, True))
+        with Player(port, width * height * 4) as player:
+            until(
+                lambda: any(
+                    (image.reshape(height, width, 4)[..., 2::-1] == card.image).all()
+                    for _, image in player.pictures()[-1:]
+                ),
+                "the card",
+            )
 
 
 # ---- its own life ----------------------------------------------------------------------------------------------------
