@@ -233,6 +233,7 @@ def test_a_camera_that_hangs_is_told_and_another_one_is_had_at_once() -> None:
         feed.use(lambda: hung, lambda: begun.append("hung"))
         told.wait_for("camera 20 does not answer; unplug it and plug it in again, or choose another;")
         assert not feed.ok
+        box.take(0)  # the old one's last
         feed.use(lambda: new, lambda: begun.append("new"))
         assert [_grey(box) for _ in range(3)] == [30, 30, 30]
         told.wait_for("0 is back.")
