@@ -1,7 +1,8 @@
 """The curtain: during a panic our sources are hidden in OBS as well, in every scene, and shown again afterwards.
 
-The card and silence are there already, whatever OBS does; this is the second lock on the same door. Only what was
-visible is shown again. OBS may come, go and come back in between: the curtain is drawn again when it is back.
+The card and silence are there already, whatever OBS does; this is the second lock on the same door. It is the only one
+where the process that could write the card was killed and its last picture is the real person. Only what was visible is
+shown again. OBS may come, go and come back in between: the curtain is drawn again when it is back.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Curtain:
     def __init__(self, client: ObsClient, sources: Callable[[], Collection[str]]) -> None:
         self._client, self._sources = client, sources
         self._hidden: list[tuple[str, int]] = []
-        self._wanted = False
+        self._reasons: set[str] = set()
         self._wake = threading.Condition()
         self._changed = False
         self._halt = False
@@ -35,22 +36,28 @@ class Curtain:
         """(scene, id of the scene item) of everything that is hidden now."""
         return list(self._hidden)
 
-    def draw(self, closed: bool) -> None:
-        """Hides, or shows again. Returns at once; OBS is told by a thread of its own."""
+    def draw(self, closed: bool, why: str = "panic") -> None:
+        """Hides, or shows again once no other reason holds: "panic", "frozen" (`LiveSession.on_frozen`). Returns at
+        once; OBS is told by a thread of its own."""
         with self._wake:
-            self._wanted, self._changed = closed, True
+            if closed:
+                self._reasons.add(why)
+            else:
+                self._reasons.discard(why)
+            self._changed = True
             self._wake.notify()
 
     def close(self) -> None:
         """Ends the thread. What is hidden is shown again if OBS is there: with us ends the stream, and its last picture
-        was the card."""
+        is the card. Unless there is nobody who could write it."""
         self._end()
         with self._wake:
             self._halt = True
             self._wake.notify()
         self._thread.join(5)
-        with contextlib.suppress(ObsError):
-            self._show()
+        if "frozen" not in self._reasons:
+            with contextlib.suppress(ObsError):
+                self._show()
 
     def _back(self, event: ObsEvent) -> None:
         with self._wake:
@@ -64,7 +71,7 @@ class Curtain:
                     self._wake.wait()
                 if self._halt:
                     return
-                self._changed, wanted = False, self._wanted
+                self._changed, wanted = False, bool(self._reasons)
             try:
                 if wanted:
                     self._hide()
