@@ -1,8 +1,8 @@
 """The WebSocket /v1/events: what changes is pushed to who listens.
 
 Messages to the listener are {"event": "status" | "personas" | "bindings" | "problem", "data": …}: the shapes of the
-GET requests of the same name, and a sentence for "problem". A listener that is slow gets the newest of each kind. It
-says nothing itself but, as a page that cannot send headers, {"token": "…"} first, or {"key": "…"}: its page key.
+GET requests of the same name; for "problem" a sentence about one of them that cannot be told, null when all of them can
+again. A listener that is slow gets the newest of each kind. It says nothing itself but, as a page that cannot send headers, {"token": "…"} first, or {"key": "…"}: its page key.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ _WAITING_OF_ONE: Final = 4
 _TOKEN_S: Final = 3.0
 _SEND_S: Final = 10.0
 _LOOK_S: Final = 3.0
+_AGAIN: Final = 20
+"""Of so many looks one is at everything, the others are at the status."""
 _log = logging.getLogger(__name__)
 
 
@@ -57,7 +59,7 @@ class _Listener:
 class Events:
     """Looks at the stage while somebody listens, and passes on what differs from the last look.
 
-    interval: s between two looks at the status; personas and bindings are looked at every 20th time or when told.
+    interval: s between two looks at the status; personas and bindings are looked at every 20th time, or when told.
     """
 
     def __init__(
@@ -73,6 +75,8 @@ class Events:
         self._listeners: set[_Listener] = set()
         self._waiting: Counter[str] = Counter()
         self._last: dict[str, str] = {}
+        self._problems: dict[str, str] = {}
+        """Topics that cannot be told, and why."""
         self._due: set[str] = set()
         self._poked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -104,6 +108,7 @@ class Events:
         self._listeners.add(listener)
         if self._task is None:
             self._last.clear()
+            self._problems.clear()
             self.poke()
             self._task = asyncio.create_task(self._look())
         try:
@@ -160,7 +165,7 @@ class Events:
         count = 0
         while True:
             self._due.add("status")
-            if count % 20 == 0:
+            if count % _AGAIN == 0:
                 self._due.update(_TOPICS)
             count += 1
             due, self._due = self._due, set()
@@ -181,20 +186,23 @@ class Events:
         try:
             self._tell(topic, await self._caller.call(ask, _LOOK_S))
         except PortraitError as error:
-            self._tell("problem", str(error))
+            self._problems[topic] = str(error)
         except (TimeoutError, BusyError):
-            self._tell("problem", f"The daemon did not tell its {topic} in time.")
+            self._problems[topic] = f"The daemon did not tell its {topic} in time."
         except Exception:
             _log.exception("the daemon could not tell its %s", topic)
-            self._tell("problem", f"The daemon failed to tell its {topic}; its log says more.")
+            self._problems[topic] = f"The daemon failed to tell its {topic}; its log says more."
+        else:
+            self._problems.pop(topic, None)
+        problem = next((self._problems[one] for one in _TOPICS if one in self._problems), None)
+        if problem is not None or "problem" in self._last:  # that all is well needs no telling at first
+            self._tell("problem", problem)
 
     def _tell(self, topic: str, data: Any) -> None:
         text = json.dumps({"event": topic, "data": data}, ensure_ascii=False, allow_nan=False)
         if self._last.get(topic) == text:
             return
         self._last[topic] = text
-        if topic == "status":
-            self._last.pop("problem", None)
         for listener in self._listeners:
             listener.put(topic, text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import socket
 import threading
@@ -150,13 +151,58 @@ def test_a_hanging_or_failing_stage_is_told_and_recovers(
     stage.persona = "ink"
     stage.go.set()
     wait_for(events, "status", lambda data: data["persona"] == "ink")
+    wait_for(events, "problem", lambda data: data is None)
     stage.status_error = RuntimeError("a secret of the inside")
-    assert "secret" not in wait_for(events, "problem")
+    assert "secret" not in wait_for(events, "problem", lambda data: data is not None)
     stage.status_error = None
     stage.persona = "ada"
     wait_for(events, "status", lambda data: data["persona"] == "ada")
+    wait_for(events, "problem", lambda data: data is None)
     stage.status_error = ObsError("OBS is away.")
-    assert wait_for(events, "problem") == "OBS is away."
+    assert wait_for(events, "problem", lambda data: data is not None) == "OBS is away."
+
+
+def heard(events: websocket.WebSocket, looks: int) -> list[tuple[str, Any]]:
+    """What comes until the status has come so often."""
+    found: list[tuple[str, Any]] = []
+    while sum(event == "status" for event, _ in found) < looks:
+        message = json.loads(events.recv())
+        found.append((message["event"], message["data"]))
+    return found
+
+
+def test_what_cannot_be_told_is_said_once_and_so_is_its_end(
+    listen: Listen, knock: Knock, stage: StageStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever shows it would flicker otherwise: the status comes four times a second, whatever else fails."""
+    monkeypatch.setattr("daemon.control.events._AGAIN", 1)  # personas and bindings are looked at each time
+    count = itertools.count()
+    status, personas, bindings = stage.status, stage.personas, stage.bindings
+    failing: set[str] = set()
+
+    def told(name: str, tell: Callable[[], Any]) -> Any:
+        if name in failing:
+            raise ObsError(f"No {name}.")
+        return tell()
+
+    monkeypatch.setattr(stage, "status", lambda: {**status(), "uptime_s": float(next(count))})
+    monkeypatch.setattr(stage, "personas", lambda: told("personas", personas))
+    monkeypatch.setattr(stage, "bindings", lambda: told("bindings", bindings))
+    events = listen(knock.token)
+    assert "problem" not in dict(heard(events, 3))
+    failing.add("personas")
+    assert wait_for(events, "problem") == "No personas."
+    assert "problem" not in dict(heard(events, 6))
+    late = listen(knock.token)
+    assert wait_for(late, "problem") == "No personas."
+    failing.add("bindings")  # one at a time
+    assert "problem" not in dict(heard(events, 6))
+    failing.discard("personas")
+    assert wait_for(events, "problem") == "No bindings."
+    failing.clear()
+    assert wait_for(events, "problem") is None
+    assert wait_for(late, "problem", lambda data: data != "No bindings.") is None
+    assert "problem" not in dict(heard(events, 6))
 
 
 def sign_in(server: ControlServer, knock: Knock) -> tuple[dict[str, Any], str]:
