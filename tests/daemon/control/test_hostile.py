@@ -91,16 +91,18 @@ def _variety(token: str, port: int) -> list[tuple[str, str, bytes | None, dict[s
     return [
         ("GET", "/v1/status", None, right),
         ("GET", "/v1/personas", None, right),
-        ("POST", "/v1/switch", b'{"name": "ink"}', said),
-        ("POST", "/v1/switch", b'{"name": "nobody"}', said),
+        ("POST", "/v1/switch", b'{"persona": "ink"}', said),
+        ("POST", "/v1/switch", b'{"persona": "ada"}', said),
+        ("POST", "/v1/switch", b'{"persona": "nobody"}', said),
         ("PUT", "/v1/settings", b'{"settings": {}}', said),
         ("GET", "/v1/preview", None, right),
         ("GET", f"/v1/clips/{CLIP}/video", None, {**right, "Range": "bytes=5-99"}),
         ("GET", f"/v1/clips/{CLIP}/video", None, {**right, "Range": "bytes=999999-"}),
         ("GET", "/v1/clips/..%2f..%2fetc%2fpasswd/video", None, right),
-        ("POST", "/v1/switch", b'{"name": ', said),
+        ("POST", "/v1/switch", b'{"persona": ', said),
         ("POST", "/v1/switch", b"[" * 30_000, said),
-        ("POST", "/v1/switch", b'{"name": "ink"}', right),
+        ("POST", "/v1/switch", b'{"name": "ink"}', said),
+        ("POST", "/v1/switch", b'{"persona": "ink"}', right),
         ("POST", "/v1/landmarks", b'{"picture": "%%%"}', said),
         ("POST", "/v1/landmarks", b'{"picture": "' + b"A" * 50_000 + b'"}', said),
         ("DELETE", "/v1/status", None, right),
@@ -122,6 +124,7 @@ def test_10_000_requests_of_every_kind_leave_nothing_behind(
     kinds = _variety(knock.token, knock.port)
     statuses: set[int] = set()
     faults: list[BaseException] = []
+    switched: Counter[str] = Counter()
 
     def flood(count: int, offset: int) -> None:
         link = http.client.HTTPConnection("127.0.0.1", knock.port, timeout=30)
@@ -147,6 +150,7 @@ def test_10_000_requests_of_every_kind_leave_nothing_behind(
                 assert knock("POST", "/v1/panic", {"on": on}).status == 200
                 panics += 1
             threads[0].join(0.1)
+        switched.update(name for what, name in stage.asked if what == "switch")
         stage.asked.clear()
         return panics
 
@@ -164,7 +168,9 @@ def test_10_000_requests_of_every_kind_leave_nothing_behind(
         assert waves(10_000) > 0
     assert not faults
     assert not caplog.records
-    assert statuses >= {200, 206, 401, 403, 404, 405, 415, 416, 422}
+    assert statuses >= {200, 206, 401, 403, 404, 405, 409, 415, 416, 422}
+    assert set(switched) == {"ada", "ink", "nobody"}  # of each kind as many, but for the ends of the waves
+    assert min(switched.values()) > 11_000 // len(kinds) - 40
     assert not {status for status in statuses if status >= 500}
     until(lambda: files() <= before, 20, "no file is left open")
     pools = Counter(thread.name for thread in threading.enumerate())
