@@ -2,7 +2,8 @@
 
 Messages to the listener are {"event": "status" | "personas" | "bindings" | "problem", "data": …}: the shapes of the
 GET requests of the same name; for "problem" a sentence about one of them that cannot be told, null when all of them can
-again. A listener that is slow gets the newest of each kind. It says nothing itself but, as a page that cannot send headers, {"token": "…"} first, or {"key": "…"}: its page key.
+again. A listener that is slow gets the newest of each kind. It says nothing itself but, as a page that cannot send
+headers, {"token": "…"} first, or {"key": "…"}: its page key.
 """
 
 from __future__ import annotations

@@ -29,6 +29,18 @@ ERRORS = {
     503: "The daemon does not answer in time, or is busy.",
 }
 """Status -> what it means. Every error is {"error": "one sentence"}."""
+_RANGE = {
+    "name": "Range",
+    "in": "header",
+    "required": False,
+    "description": "One part of the file, as RFC 9110 has it. What is not understood, and several parts, are the whole.",
+    "schema": {"type": "string"},
+    "examples": {
+        "from here on": {"value": "bytes=1024-"},
+        "from here to there": {"value": "bytes=0-1023"},
+        "the last": {"value": "bytes=-1024"},
+    },
+}
 _REF = "#/components/schemas/{model}"
 
 
@@ -65,14 +77,17 @@ def _operation(row: Operation, shapes: dict[str, Any]) -> dict[str, Any]:
         "summary": row.summary,
         "responses": {
             **_answers(row, shapes),
-            **{str(status): _refusal(text) for status, text in ERRORS.items() if status != 405},
+            **{str(status): _refusal(text) for status, text in ERRORS.items()},
         },
     }
-    if row.parameters:
-        described["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": _of(shape)[0]}
-            for name, shape in row.parameters.items()
-        ]
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": _of(shape)[0]}
+        for name, shape in row.parameters.items()
+    ]
+    if isinstance(row.answer, Media) and row.answer.ranges:
+        parameters.append(_RANGE)
+    if parameters:
+        described["parameters"] = parameters
     if row.body is not None:
         body, defined = _of(row.body)
         shapes.update(defined)
@@ -98,7 +113,7 @@ def _session_paths(shapes: dict[str, Any]) -> dict[str, Any]:
             "summary": summary,
             "responses": {
                 "200": {"description": "As asked.", "content": content},
-                **{str(status): _refusal(ERRORS[status]) for status in (400, *refusals, 429)},
+                **{str(status): _refusal(ERRORS[status]) for status in (400, *refusals, 405, 429)},
             },
         }
 

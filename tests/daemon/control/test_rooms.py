@@ -371,9 +371,15 @@ def test_the_schema_tells_of_pictures_parts_and_parameters(knock: Knock) -> None
     assert "content" not in preview["204"]
     video = paths["/v1/clips/{id}/video"]["get"]
     assert {"200", "206", "416"} <= set(video["responses"])
-    assert video["parameters"] == [
-        {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9a-f]{20}$"}}
-    ]
+    clip, asked = video["parameters"]
+    assert clip == {
+        "name": "id", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9a-f]{20}$"}
+    }  # fmt: skip
+    assert (asked["name"], asked["in"], asked["required"]) == ("Range", "header", False)
+    assert [knock("GET", VIDEO, range=one["value"]).status for one in asked["examples"].values()] == [206] * 3
+    assert "parameters" not in paths["/v1/status"]["get"]
+    for operations in paths.values():
+        assert all("405" in operation["responses"] for operation in operations.values())
     assert {row.id for row in OPERATIONS if isinstance(row.answer, Media)} == {
         "get-preview", "get-preview-camera", "get-personas-name-picture", "get-clips-id-thumbnail",
         "get-clips-id-video",
