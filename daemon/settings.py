@@ -4,12 +4,13 @@ losing what its owner wrote around it. A bad edit keeps the settings from before
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from tomlkit.exceptions import TOMLKitError
 
 from daemon.hotkeys.settings import HotkeySettings
 from daemon.notify import NoticeSettings
@@ -22,7 +23,10 @@ __all__ = ["AlarmSettings", "ControlSettings", "Settings", "SettingsFile", "Show
 
 DEFAULT_PORT: Final = 47651
 """One above the stream's: a page's address, and its sign-in, outlive the daemon."""
-_STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+_STRICT = ConfigDict(
+    extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+)  # JSON, in which they are told, knows no infinity
+_UNWRITABLE: Final = (TOMLKitError, ValueError, TypeError, RecursionError)
 _Spec = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -178,21 +182,27 @@ class SettingsFile:
         with self._lock:
             text = self._file.read()
             parse(text, self.path)  # a file with mistakes is its owner's to mend, not ours to rewrite
-            document = tomlkit.parse(text)
-            _merge(document, part)
-            after = tomlkit.dumps(document)
+            try:
+                document = tomlkit.parse(text)
+                _merge(document, part)
+                after = tomlkit.dumps(document)
+            except _UNWRITABLE as error:  # JSON knows what TOML does not: null in a list
+                raise ProfileError(f"{self.path}: this cannot be written there ({error}).") from error
             parse(after, self.path)
             self._file.write(after)
         return self.now
 
 
 def _merge(document: Any, part: Mapping[str, Any]) -> None:
+    """Raises `_UNWRITABLE`."""
     for key, value in part.items():
         if value is None:
             document.pop(key, None)
         elif isinstance(value, Mapping):
             if key not in document:
                 document[key] = tomlkit.table()
+            if not isinstance(document[key], MutableMapping):
+                raise TypeError(f"'{key}' is one value and has no entries")
             _merge(document[key], value)
         else:
             document[key] = value

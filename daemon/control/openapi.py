@@ -33,7 +33,7 @@ _RANGE = {
     "name": "Range",
     "in": "header",
     "required": False,
-    "description": "One part of the file, as RFC 9110 has it. What is not understood, and several parts, are the whole.",
+    "description": "One part of the file, as RFC 9110 has it; several parts, or what is no range, are the whole.",
     "schema": {"type": "string"},
     "examples": {
         "from here on": {"value": "bytes=1024-"},

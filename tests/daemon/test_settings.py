@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -88,6 +89,72 @@ def test_a_change_with_a_mistake_changes_nothing(path: Path, part: dict[str, obj
         file.change(part)
     assert path.read_text("utf-8") == WRITTEN
     assert file.now.show.fps == 30
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ({"show": {"source": {"a": 1}}}, "'source' is one value"),
+        ({"hotkeys": {"panic": {"a": {"b": 1}}}}, "'panic' is one value"),
+        ({"show": {"sinks": [None]}}, "cannot be written"),
+        ({"show": {"sinks": [{"a": [[None]]}]}}, "cannot be written"),
+        ({"show": {"source": "\ud800"}}, "source"),
+        ({"alarm": {"memory_growth_mb": float("inf")}}, "memory_growth_mb"),
+        ({"alarm": {"least_fps": float("nan")}}, "least_fps"),
+        ({"hotkeys": {"hold_limit_s": float("nan")}}, "hold_limit_s"),
+        ({"alarm": {"memory_growth_mb": 10**400}}, "memory_growth_mb"),
+        ({"alarm": {"memory_growth_mb": 10**5000}}, "settings.toml"),
+    ],
+)
+def test_what_json_can_say_and_toml_cannot_is_refused_in_words(path: Path, part: dict[str, object], says: str) -> None:
+    _write(path, WRITTEN)
+    file = SettingsFile(path)
+    with pytest.raises(ProfileError, match=says):
+        file.change(part)
+    assert path.read_text("utf-8") == WRITTEN
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_KEYS = {name: list(field.annotation.model_fields) for name, field in Settings.model_fields.items() if field.annotation}
+
+
+def _parts() -> st.SearchStrategy[dict[str, dict[str, object] | None]]:
+    """Changes of sections that there are, and of keys that they have, to whatever JSON can say."""
+    sections = {
+        name: st.none() | st.dictionaries(st.sampled_from(keys) | st.text(max_size=8), _JSON, max_size=3)
+        for name, keys in _KEYS.items()
+    }
+    return st.fixed_dictionaries({}, optional={**sections, "other": st.dictionaries(st.text(), _JSON, max_size=2)})
+
+
+_DOTTED = """show.fps = 60
+alarm = {least_fps = 5.0}
+[hotkeys.switch]
+ada = "ctrl+1"
+[tray]
+[hotkeys.hold]
+ink = "ctrl+2"
+"""
+
+
+@given(st.sampled_from(["", WRITTEN, _DOTTED]), _parts())
+def test_any_change_is_settings_that_json_can_tell_or_one_clear_error(
+    tmp_path_factory: pytest.TempPathFactory, text: str, part: dict[str, dict[str, object] | None]
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "settings.toml"
+    path.write_text(text, "utf-8")
+    try:
+        now = SettingsFile(path).change(part)
+    except ProfileError as error:
+        assert "settings.toml" in str(error)
+        assert path.read_text("utf-8") == text
+    else:
+        json.dumps(now.model_dump(mode="json"), allow_nan=False)
+        assert SettingsFile(path).now == now
 
 
 def test_a_file_with_mistakes_is_not_rewritten(path: Path) -> None:

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from daemon.control.stage import Binding, ClipAction, ClipResult, History, Persona, SettingsView, Status
-from daemon.settings import Settings
+from daemon.settings import Settings, SettingsFile
 from obs_portrait.errors import ObsError, ProfileError
 from tests.daemon.control.rooms_stand_in import RoomsStandIn
 
@@ -15,7 +15,7 @@ __all__ = ["StageStandIn"]
 
 class StageStandIn:
     """`asked`: (method, arguments) in order. While `go` is cleared every method but panic waits;
-    `entered`: one of them was called."""
+    `entered`: one of them was called. `settings_file`: a real one, None: nothing is kept."""
 
     def __init__(self, *names: str) -> None:
         self.names = list(names or ("ada", "bronze", "ink"))
@@ -31,6 +31,7 @@ class StageStandIn:
         self.status_error: Exception | None = None
         self.extra: Status = {}
         self.rooms = RoomsStandIn()
+        self.settings_file: SettingsFile | None = None
 
     def _wait(self) -> None:
         self.entered.set()
@@ -101,7 +102,8 @@ class StageStandIn:
 
     def settings(self) -> SettingsView:
         self._wait()
-        settings = Settings().model_dump(mode="json")
+        now = self.settings_file.now if self.settings_file is not None else Settings()
+        settings = now.model_dump(mode="json")
         return {
             "settings": settings, "schema": Settings.model_json_schema(), "path": "/config/settings.toml",
             "problem": None,
@@ -109,6 +111,8 @@ class StageStandIn:
 
     def change_settings(self, part: dict[str, Any]) -> None:
         self._note("settings", part)
+        if self.settings_file is not None:
+            self.settings_file.change(part)
 
     def clip(self, action: ClipAction) -> ClipResult:
         self._note("clip", action)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from daemon.control.client import ControlClient
 from daemon.control.operation import Media
 from daemon.control.operations import OPERATIONS
+from daemon.settings import SettingsFile
 from obs_portrait.errors import ControlError
 from tests.daemon.control.conftest import Knock
 from tests.daemon.control.stand_in import StageStandIn
@@ -81,6 +83,22 @@ def test_a_wrong_body_is_one_sentence(
     assert says in answer.body["error"]
     assert len(answer.body["error"]) < 300
     assert stage.asked == []
+
+
+def test_no_settings_make_the_settings_unreadable(knock: Knock, stage: StageStandIn, tmp_path: Path) -> None:
+    stage.settings_file = SettingsFile(tmp_path / "settings.toml")
+    assert knock("PUT", "/v1/settings", {"settings": {"show": {"fps": 60}}}).status == 200
+    for body, says in (
+        (b'{"settings": {"show": {"fps": {"a": 1}}}}', "'fps' is one value"),
+        (b'{"settings": {"show": {"sinks": [null]}}}', "cannot be written"),
+        (b'{"settings": {"alarm": {"memory_growth_mb": 1e400}}}', "alarm.memory_growth_mb"),
+        (b'{"settings": {"alarm": {"memory_growth_mb": Infinity}}}', ""),
+        (b'{"settings": {"alarm": {"most_skew_ms": NaN}}}', ""),
+    ):
+        answer = knock("PUT", "/v1/settings", body)
+        assert answer.status in {409, 422}, body
+        assert says in answer.body["error"]
+        assert knock("GET", "/v1/settings").body["settings"]["show"]["fps"] == 60
 
 
 def test_an_empty_body_means_the_usual(knock: Knock, stage: StageStandIn) -> None:

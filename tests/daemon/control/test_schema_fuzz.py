@@ -16,6 +16,7 @@ from daemon.control.limits import Bucket
 from daemon.control.openapi import schema
 from daemon.control.operations import OPERATIONS
 from daemon.control.server import ControlServer
+from daemon.settings import SettingsFile
 from tests.daemon.control.stand_in import StageStandIn
 
 schemathesis = pytest.importorskip(
@@ -70,7 +71,11 @@ class Target:
 
 
 @pytest.fixture
-def target(serve: Callable[..., ControlServer], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
+def target(
+    serve: Callable[..., ControlServer], stage: StageStandIn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Target]:
+    stage.settings_file = SettingsFile(folder / "settings.toml")
+    stage.settings_file.change({"show": {"fps": 60}, "hotkeys": {"switch": {"ada": "ctrl+1"}}})
     # Rates have tests of their own; here they would answer in place of what is to be tried.
     monkeypatch.setattr(Bucket, "take", lambda _: True)
     server = serve()
