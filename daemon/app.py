@@ -24,7 +24,7 @@ from daemon.telling import tell
 from daemon.troupe import Troupe
 from daemon.vitals import Vitals
 from obs_portrait.errors import ObsError, PipelineError, PortraitError
-from obs_portrait.pipeline.live.devices import is_speaker
+from obs_portrait.pipeline.live.devices import in_place_of
 from obs_portrait.pipeline.live.messages import Notice
 from obs_portrait.pipeline.live.session import LiveSession
 
@@ -198,8 +198,8 @@ class App(Stage):
         if kind != "speaker":
             self.settings_file.change({"show": {"source" if kind == "camera" else "audio": spec}})
             return
-        others = [sink for sink in self.settings_file.now.show.audio_sinks if not is_speaker(sink)]
-        self.settings_file.change({"show": {"audio_sinks": others if spec == OFF else [*others, spec]}})
+        sinks = in_place_of(self.settings_file.now.show.audio_sinks, None if spec == OFF else spec)
+        self.settings_file.change({"show": {"audio_sinks": sinks}})
 
     def _step(self) -> None:
         """Once a second."""
@@ -240,7 +240,6 @@ class App(Stage):
         return {
             **tell(self.session.status(), problems),
             "persona": self.session.persona,
-            "reveals": bool(getattr(self.session.profile(self.session.persona), "reveals", ())),
             "obs": self._obs.state() if self._obs is not None else {"connected": False},
             "last_clip": str(self.last_clip) if self.last_clip is not None else None,
             "uptime_s": round(time.monotonic() - self._begun, 1),

@@ -40,6 +40,7 @@ class ObsSide:
         self.bindings = BindingFile(on_problem=lambda text: note("bindings", text, True))
         self.director = Director(self.client, self.bindings, session, note)
         self.curtain = Curtain(self.client, lambda: SetupRecord.load().inputs)
+        session.on_frozen = lambda on: self.curtain.draw(on, "frozen")
         self._reviver = Reviver(self.client, self._unplayed)
         self._hint = threading.Timer(_HINT_S, self._say_why)
         self._hint.daemon = True

@@ -19,7 +19,6 @@ from obs_portrait.media import portaudio
 from obs_portrait.media.sources.base import AudioSource
 from obs_portrait.media.types import SAMPLE_RATE, MicBlock
 from obs_portrait.pipeline.live import devices
-from obs_portrait.pipeline.live.absent import AbsentMicrophone
 from obs_portrait.pipeline.live.child import Link
 from obs_portrait.pipeline.live.cue import CueSheet
 from obs_portrait.pipeline.live.delay import DelayLine
@@ -45,6 +44,7 @@ from obs_portrait.pipeline.live.options import AudioPlan
 from obs_portrait.pipeline.live.outlets import Outlets
 from obs_portrait.pipeline.live.policy import REST_S
 from obs_portrait.pipeline.live.priority import raise_priority
+from obs_portrait.pipeline.live.reading import open_in_time
 
 __all__ = ["body"]
 
@@ -138,12 +138,14 @@ class _AudioProcess:
 
     def _perform(self, epoch: int) -> Stopped:
         self._epoch = epoch
-        self._outlets.open(epoch, self._options.audio_sinks)
+        self._link.beat_until(lambda: self._outlets.open(epoch, self._options.audio_sinks))
         stop = False
         thread = threading.Thread(target=self._play, name="audio", daemon=True)
         try:
-            source = self._first_source()
-            self._ear = Ear(self._make_source, source, lambda text, problem: self._say("microphone", text, problem))
+            source, opened = self._first_source()
+            self._ear = Ear(
+                self._make_source, source, lambda text, problem: self._say("microphone", text, problem), opened=opened
+            )
             gc.collect()
             gc.freeze()
             gc.disable()  # the loop makes no cycles; a collection would be heard
@@ -159,7 +161,7 @@ class _AudioProcess:
                     self._obey(message)
                 self._report()
                 if portaudio.stuck():  # whoever takes this process' place sees what has come back
-                    raise RuntimeError("a sound device's stream could not be ended")
+                    raise RuntimeError("a sound device hangs")
             self._halt.set()
             thread.join(2.0)
             self._ear.close()
@@ -259,17 +261,14 @@ class _AudioProcess:
             raise PipelineError("The audio process was started without a microphone. Please report this bug.")
         return devices.audio_source(self._options.audio, self._epoch, self._options.loop)
 
-    def _first_source(self) -> AudioSource:
+    def _first_source(self) -> tuple[AudioSource, bool]:
+        """(source, whether it is open). As in the video process."""
         source = self._make_source()
-        if self._plan.control.get("rest") and releases(self._options.audio or ""):
-            return source
-        try:
-            source.open()
-        except PortraitError as error:
-            if self._plan.first and not self._options.patient:
-                raise
-            return AbsentMicrophone(source.name, str(error))
-        return source
+        rests = bool(self._plan.control.get("rest")) and releases(self._options.audio or "")
+        if rests or self._options.patient or not self._plan.first:
+            return source, False
+        self._link.beat_until(lambda: open_in_time(source))
+        return source, True
 
     # ---- figures, in the main thread -------------------------------------------------------------------------------
 

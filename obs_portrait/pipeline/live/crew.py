@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -113,7 +114,7 @@ class Crew:
         self.changed = threading.Condition()
         """Held while anything below changes; told of every change."""
         self.problems: dict[str, str] = {}
-        self.notices: list[str] = []
+        self.notices: deque[str] = deque(maxlen=1000)  # a show may last for days
         self.reference: tuple[float, float] | None = None
         self.quality: tuple[int, float, str | None] | None = None
         """(when it was told, score, advice)."""
@@ -126,6 +127,7 @@ class Crew:
         self._begun: dict[str, LiveOptions] = {}  # as they were told to each process at its start
         self._held_back: dict[str, Prepare] = {}  # processes that begin when that is done
         self._ended: set[str] = set()
+        self._told_by: dict[str, set[str]] = {keeper.name: set() for keeper in self.keepers}
         self._looked_ns = 0
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_in, self._wake_out = multiprocessing.Pipe(duplex=False)
@@ -157,7 +159,7 @@ class Crew:
         for keeper in self.keepers:
             if keeper.recover():
                 self._ended.discard(keeper.name)
-                self._tell(Notice("card", f"The {keeper.name} process is tried again.", problem=False))
+                self.tell(Notice("card", f"The {keeper.name} process is tried again.", problem=False))
         self.cast.switch(name, number)
 
     def send(self, path: str, message: object) -> None:
@@ -168,7 +170,7 @@ class Crew:
     def _hide(self, on: bool) -> None:
         self.cover.hide(on)
         if not on and "hidden" in self.problems:
-            self._tell(Notice("hidden", f"You are hidden no longer; '{self.cast.stage}' is on stage.", problem=False))
+            self.tell(Notice("hidden", f"You are hidden no longer; '{self.cast.stage}' is on stage.", problem=False))
 
     def _run(self) -> None:
         fine_timers()
@@ -204,6 +206,7 @@ class Crew:
         for keeper in self.keepers:
             for message in keeper.receive():
                 self._heard(keeper, message)
+            keeper.settled = self.complete
             said = keeper.check()
             if said is not None:
                 self._fell(keeper, said)
@@ -223,7 +226,7 @@ class Crew:
                     self._catch_up(keeper)
                     self.plans.first[keeper.name], keeper.proven = False, True
                     if keeper.restarts:
-                        self._tell(Notice(keeper.name, f"The {keeper.name} process is back.", problem=False))
+                        self.tell(Notice(keeper.name, f"The {keeper.name} process is back.", problem=False))
                 case Prepared(name, problem):
                     in_vain = self.cast.prepared(keeper.name, name, problem)
                     if keeper.name in self._held_back:
@@ -231,10 +234,10 @@ class Crew:
                             self._held_back.pop(keeper.name)
                         self._begin(keeper)
                     if problem is not None:
-                        self._tell(Notice(f"persona {name}", problem))
+                        self.tell(Notice(f"persona {name}", problem))
                     if in_vain:
                         text = f"You stay hidden, because '{name}' cannot be prepared; choose another persona."
-                        self._tell(Notice("hidden", text))
+                        self.tell(Notice("hidden", text))
                 case Switched(name, _, number):
                     self.cast.switched(keeper.name, number)
                     if keeper is self.video:
@@ -251,7 +254,8 @@ class Crew:
                 case Request(what, number):
                     self._requested(what, number)
                 case Notice():
-                    self._tell(message)
+                    self._told_by[keeper.name].add(message.about)
+                    self.tell(message)
                 case Ended():
                     self._ended.add(keeper.name)
                     if self._ended >= {keeper.name for keeper in self.keepers}:
@@ -311,24 +315,34 @@ class Crew:
 
     def _fell(self, keeper: Keeper, said: str) -> None:
         with self.changed:
-            self._tell(Notice(keeper.name, said))
+            self.tell(Notice(keeper.name, said))
             self._on_air.discard(keeper.name)
             self._held_back.pop(keeper.name, None)
             if keeper is self.video:
                 self.previews.wipe()  # its writer is dead
                 self._frozen.fell(keeper, self.cast.shows_real)
+            self._forget_what_was_told(keeper)
             self.cast.fell(keeper.name)
             self.balance.forget()
             if keeper.phase is Phase.FAILED and keeper is self.video and keeper.proven and not keeper.stands_in:
                 keeper.stand_in(card_process.body, lambda: self.plans.video(()))
-                self._tell(Notice("card", f"{said} The card is held; choose a persona to try again."))
-            elif keeper.phase is Phase.FAILED and (keeper is self.video or not self.epoch):
+                self.tell(Notice("card", f"{said} The card is held; choose a persona to try again."))
+            elif keeper.phase is Phase.FAILED and (keeper is self.video or not keeper.proven):
                 self.error, self.done = said, True
             elif keeper.phase is Phase.FAILED:
                 self._ended.add(keeper.name)
             self.changed.notify_all()
 
-    def _tell(self, notice: Notice) -> None:
+    def _forget_what_was_told(self, keeper: Keeper) -> None:
+        """Its successor tells what is so; it cannot tell that what this one said is over."""
+        told = self._told_by[keeper.name]
+        for about in sorted(told & self.problems.keys()):
+            self.tell(Notice(about, f"The {keeper.name} process looks anew: {about}.", problem=False))
+        told.clear()
+        if keeper is self.video:
+            self.reference = self.quality = None
+
+    def tell(self, notice: Notice) -> None:
         if notice.problem:
             self.problems[notice.about] = notice.text
         else:

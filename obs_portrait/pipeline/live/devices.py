@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from obs_portrait.media.sinks.base import AudioSink, VideoSink
 from obs_portrait.media.sources.base import AudioSource, VideoSource
 from obs_portrait.pipeline.live.messages import AudioSinkSpec, AudioSourceSpec, VideoSinkSpec, VideoSourceSpec
@@ -11,6 +14,8 @@ __all__ = [
     "audio_sink",
     "audio_source",
     "check_video",
+    "in_place_of",
+    "is_cable",
     "is_device",
     "is_speaker",
     "may_return",
@@ -49,6 +54,20 @@ def is_device(spec: VideoSourceSpec) -> bool:
 def is_speaker(spec: AudioSinkSpec) -> bool:
     """Where people hear the voice, not where programs take it."""
     return isinstance(spec, str) and spec.partition(":")[0] == "speaker"
+
+
+def is_cable(spec: AudioSinkSpec) -> bool:
+    """A speaker that leads to other programs: a virtual cable (VB-CABLE, Virtual Audio Cable, VoiceMeeter, BlackHole),
+    known by its name."""
+    return is_speaker(spec) and re.search("cable|voicemeeter|blackhole|loopback", str(spec), re.IGNORECASE) is not None
+
+
+def in_place_of(sinks: Sequence[AudioSinkSpec], spec: AudioSinkSpec | None) -> list[AudioSinkSpec]:
+    """`sinks` after another speaker was chosen, None for none: a cable takes the place of cables, and what people hear
+    with that of what people hear with, so that who takes another headset stays on air."""
+    cable = spec is not None and is_cable(spec)
+    kept = [one for one in sinks if not (is_speaker(one) and is_cable(one) == cable)]
+    return kept if spec is None else [*kept, spec]
 
 
 def releases(spec: VideoSourceSpec | AudioSourceSpec) -> bool:

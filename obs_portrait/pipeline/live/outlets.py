@@ -27,7 +27,7 @@ class Outlets:
     def __init__(self, plan: AudioPlan, say: Callable[[str, str, bool], None]) -> None:
         self._plan, self._say = plan, say
         self.sinks: list[AudioSink] = []
-        self._speaker: AudioSink | None = None
+        self._heard_at: dict[bool, list[AudioSink]] = {True: [], False: []}
         self._changes: deque[Callable[[], None]] = deque()
         self._asked = 0
         self.refused = 0
@@ -40,17 +40,17 @@ class Outlets:
 
     def open(self, epoch_ns: int, specs: Sequence[AudioSinkSpec]) -> None:
         """All of them, and the plan's own, or none: raises `MediaError` if one cannot be opened. In a process that is
-        started again a device may come later than the others."""
+        started again, or after a login, a device may come later than the others."""
         try:
             for spec in specs:
                 sink = self._make(spec)
-                if isinstance(sink, ReturningAudioSink) and not self._plan.first:
+                if isinstance(sink, ReturningAudioSink) and (self._plan.options.patient or not self._plan.first):
                     sink.open_aside()
                 else:
                     sink.open()
                 self.sinks.append(sink)
                 if devices.is_speaker(spec):
-                    self._speaker = sink
+                    self._heard_at[devices.is_cable(spec)].append(sink)
             if self._plan.voice is not None:
                 from obs_portrait.media.sinks.obs_stream.voice import VoiceRingSink
 
@@ -86,8 +86,9 @@ class Outlets:
                 self._say(f"sink {sink.name}", f"{why} This sink is closed, the others go on.", True)
 
     def hear(self, spec: AudioSinkSpec | None) -> None:
-        """The voice is heard there instead of where it was heard so far; None: nowhere. Opening and closing may take
-        long and are done aside: what there is goes on meanwhile. What was asked for last holds."""
+        """The voice is heard there instead of where it was heard so far; None: nowhere. A virtual cable takes the place
+        of cables alone, and what people hear with that of what people hear with. Opening and closing may take long and
+        are done aside: what there is goes on meanwhile. What was asked for last holds."""
         self._asked += 1
         threading.Thread(target=self._exchange, args=(spec, self._asked), name="speaker", daemon=True).start()
 
@@ -112,10 +113,12 @@ class Outlets:
                 if new is not None:
                     threading.Thread(target=new.close, name="speaker", daemon=True).start()
                 return
-            old, self._speaker = self._speaker, new
-            if old in self.sinks:
-                self.sinks.remove(old)
-                threading.Thread(target=old.close, name="speaker", daemon=True).start()
+            cable = spec is not None and devices.is_cable(spec)
+            before, self._heard_at[cable] = self._heard_at[cable], [] if new is None else [new]
+            for old in before:
+                if old in self.sinks:
+                    self.sinks.remove(old)
+                    threading.Thread(target=old.close, name="speaker", daemon=True).start()
             if new is not None:
                 self.sinks.append(new)
 

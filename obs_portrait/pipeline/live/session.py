@@ -14,7 +14,7 @@ from obs_portrait.media.sinks.obs_stream import parse_spec
 from obs_portrait.pipeline.live import recording
 from obs_portrait.pipeline.live.cast import load
 from obs_portrait.pipeline.live.crew import Crew
-from obs_portrait.pipeline.live.devices import is_speaker
+from obs_portrait.pipeline.live.devices import in_place_of
 from obs_portrait.pipeline.live.messages import (
     Calibrate,
     Hear,
@@ -60,7 +60,7 @@ class LiveSession:
         self.on_frozen: Callable[[bool], None] = lambda on: None
         """Told, from the supervisor's thread, when the last picture that programs have may be the real person, because
         the video process is gone, and when it is no longer."""
-        self._speaker: Any = None  # what was chosen as such while the show is on
+        self._speaker: Any = None  # one that is no spec and was chosen while the show is on
         self._asked: tuple[int, str] | None = None  # a switch that the crew has not yet seen
         self._report: LiveReport | None = None
 
@@ -90,6 +90,8 @@ class LiveSession:
 
             self._crew.plans.listener = listen(self.stream_port)
         self._crew.thread.start()
+        if self._recorder is not None and (text := self._recorder.left_over()) is not None:
+            self._crew.order(lambda: self._crew.tell(Notice("recording", text, problem=False)))
         with self._crew.changed:
             fine = self._crew.changed.wait_for(
                 lambda: self._crew.complete or self._crew.done or self._crew.stop_asked, timeout
@@ -161,10 +163,9 @@ class LiveSession:
         elif self._crew.audio is None:
             raise PipelineError("There is no sound in this session; start it with --audio mic.")
         elif what == "speaker":
-            others = [spec for spec in self.options.audio_sinks if spec is not self._speaker and not is_speaker(spec)]
-            self._speaker = source
-            heard = (*others, source) if source is not None else tuple(others)
-            self.options = replace(self.options, audio_sinks=heard)
+            others = [spec for spec in self.options.audio_sinks if spec is not self._speaker]
+            self._speaker = None if isinstance(source, str) else source
+            self.options = replace(self.options, audio_sinks=in_place_of(others, source))
             self._crew.order(lambda: self._crew.send("audio", Hear(source)))
         else:
             self.options = replace(self.options, audio=source)

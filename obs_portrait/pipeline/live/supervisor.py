@@ -53,11 +53,17 @@ class Keeper:
         *,
         policy: RestartPolicy | None = None,
         silent_s: float = 3.0,
+        replaced_s: float = 1.4,
         hung_s: float = 4.0,
         rehearsal_s: float = 180.0,
         understudy: Understudy | None = None,
     ) -> None:
+        """silent_s: without a sign of life for so long it is killed; replaced_s: the same while an understudy waits and
+        nothing is being prepared (`settled`), so that the kill costs hardly anything. hung_s: of work on one frame."""
         self.name, self.board = name, board
+        self._replaced_ns = round(replaced_s * _SECOND)
+        self.settled = False
+        """Set by the session: nothing is being prepared, which may take a process's breath for a moment."""
         self._body, self._plan = body, plan
         self._usual = body, plan
         self._excused_ns = 0
@@ -171,13 +177,17 @@ class Keeper:
         silent = now - max(self.board.get("beat_ns"), self._since, self._excused_ns)
         busy = self.board.get("busy_since_ns")
         running = self.phase is Phase.RUNNING
-        if silent > (self._silent_ns if running else self._rehearsal_ns):
+        if silent > (self._patience_ns() if running else self._rehearsal_ns):
             return self._died(f"gave no sign of life for {silent / 1e9:.0f} s", now)
         if running and busy and now - max(busy, self._excused_ns) > self._hung_ns:
             return self._died(f"hung for {(now - busy) / 1e9:.0f} s", now)
         if not running and now - self._since > self._rehearsal_ns:
             return self._died(f"was not ready after {self._rehearsal_ns / 1e9:.0f} s", now)
         return None
+
+    def _patience_ns(self) -> int:
+        waits = self._understudy is not None and self._understudy.rehearsed and not self.stands_in
+        return min(self._silent_ns, self._replaced_ns) if waits and self.settled else self._silent_ns
 
     def _died(self, why: str, now: int) -> str:
         self._reap(0.0)

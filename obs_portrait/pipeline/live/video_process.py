@@ -19,7 +19,6 @@ from obs_portrait.media.sinks.base import VideoSink
 from obs_portrait.media.sources.base import VideoSource
 from obs_portrait.media.types import CameraFrame, Origin, PersonaFrame
 from obs_portrait.pipeline.live import devices
-from obs_portrait.pipeline.live.absent import AbsentCamera
 from obs_portrait.pipeline.live.child import Link
 from obs_portrait.pipeline.live.cue import CueSheet
 from obs_portrait.pipeline.live.devices import releases
@@ -46,6 +45,7 @@ from obs_portrait.pipeline.live.messages import (
 from obs_portrait.pipeline.live.options import VideoPlan
 from obs_portrait.pipeline.live.picture_mail import Mails
 from obs_portrait.pipeline.live.policy import REST_S
+from obs_portrait.pipeline.live.reading import open_in_time
 from obs_portrait.pipeline.live.sinks import open_sinks
 
 if TYPE_CHECKING:
@@ -165,8 +165,9 @@ class _VideoProcess:
 
         self._epoch = epoch
         self._previews = Previews(self._plan.previews or Mails(), lambda: self._on_stage().look.still)
-        self._preview = Preview(self._lines)
+        self._preview = Preview(self._lines, lambda: self._cover() is not None)
         self._performer = Performer(self._pipeline, self._frames, self._results, self._link.board)
+        self._performer.notice = lambda text, problem: self._notice("engine", text, problem)
         self._desk = Desk(
             self._pipeline, self._performer, self._preview, send=self._link.send, face=self._on_stage,
             who=lambda captured_ns: self._cues.at(captured_ns)[0], camera=self._camera,
@@ -192,10 +193,10 @@ class _VideoProcess:
         )
         self._pacer.on_written = self._on_written
         try:
-            source = self._first_source()
+            source, opened = self._first_source()
             self._feed = Feed(
                 self._make_source, source, self._frames, lambda t, p: self._notice("camera", t, p),
-                rests=lambda: releases(self._options.source) and self._rests,
+                rests=lambda: releases(self._options.source) and self._rests, opened=opened,
             )  # fmt: skip
             self._measures = VideoFigures(
                 self._pipeline.stats, self._pacer, self._performer, self._feed, lambda: self._frames.replaced
@@ -243,6 +244,8 @@ class _VideoProcess:
                 self._link.send(Ended())
             if self._pipeline.lost:  # another process may have more luck with the GPU
                 raise EngineLostError(self._pipeline.lost)
+            if self._feed.stuck:  # whoever takes this process' place can have the device
+                raise RuntimeError("a camera could not be let go")
             if not self._performer.is_alive():
                 raise RuntimeError("the engine's thread has ended")
             if not self._pacer.sinks:
@@ -338,19 +341,15 @@ class _VideoProcess:
     def _make_source(self) -> VideoSource:
         return devices.video_source(self._options.source, self._epoch, self._options.loop)
 
-    def _first_source(self) -> VideoSource:
-        """Opened here, so that a camera that is not there stops the program with its sentence; after a restart of
-        this process it is only a camera that is lost."""
+    def _first_source(self) -> tuple[VideoSource, bool]:
+        """(source, whether it is open). Opened here, so that a camera that is not there stops the program with its
+        sentence; where that may come later, and after a restart of this process, nobody waits for it."""
         source = self._make_source()
-        if self._rests and releases(self._options.source):
-            return source
-        try:
-            source.open()
-        except PortraitError as error:
-            if self._plan.first and not self._options.patient:
-                raise
-            return AbsentCamera(source.name, str(error))
-        return source
+        rests = self._rests and releases(self._options.source)
+        if rests or self._options.patient or not self._plan.first:
+            return source, False
+        self._link.beat_until(lambda: open_in_time(source))
+        return source, True
 
     def _window(self) -> VideoSink:
         from obs_portrait.pipeline.live.window import PreviewWindow

@@ -49,7 +49,8 @@ class Show:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"waited {seconds} s in vain: {self.session.status()}"
-            assert self.session.status().running, f"the session ended: {self.session.error}"
+            status = self.session.status()  # one that is begun aside may not have begun
+            assert status.running or status.video.phase is Phase.IDLE, f"the session ended: {self.session.error}"
             time.sleep(0.01)
 
     def video(self, cell: str) -> int:
@@ -206,6 +207,16 @@ def test_a_hung_converter_is_killed_and_the_picture_goes_on(show: Show) -> None:
 
 
 # ---- processes killed ------------------------------------------------------------------------------------------------
+
+
+def test_what_a_process_told_ends_with_it(show: Show) -> None:
+    """Its successor never lost the camera, so it would never say that it is back."""
+    show.faults.set("camera", 3)
+    show.said("stand-in is shown")
+    os.kill(show.session.pids["video"], signal.SIGKILL)
+    show.until(lambda: "video" not in show.session.pids)
+    assert not any("stand-in is shown" in text for text in show.session.status().problems)
+    show.heals(camera=0)
 
 
 @pytest.mark.parametrize("path", ["video", "audio"])

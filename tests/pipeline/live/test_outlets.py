@@ -143,6 +143,26 @@ def test_the_speaker_is_exchanged_between_two_blocks_and_counts_for_the_delay() 
     assert outlets.sinks == [microphone]
 
 
+def test_another_headset_leaves_the_cable_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who listens elsewhere stays on air; and another cable takes the place of the cable."""
+    ears: dict[str, Ear] = {}
+
+    def make(spec: str) -> Ear:
+        ears[spec] = Ear(spec)
+        return ears[spec]
+
+    monkeypatch.setattr("obs_portrait.pipeline.live.devices.audio_sink", make)
+    monkeypatch.setattr("obs_portrait.pipeline.live.devices.may_return", lambda spec: False)
+    outlets, told = _outlets("speaker:CABLE Input", "speaker:Headset")  # type: ignore[arg-type]
+    outlets.open(0, outlets._plan.options.audio_sinks)
+    for number, spec in enumerate(("speaker:Other", "speaker:BlackHole 2ch", None)):
+        outlets.hear(spec)
+        until(lambda wanted=number + 1: len(told) == wanted, 10, "it is open")
+        outlets.settle()
+    assert [sink.name for sink in outlets.sinks] == ["speaker:BlackHole 2ch"]
+    until(lambda: ears["speaker:CABLE Input"].closed.is_set() and ears["speaker:Other"].closed.is_set(), 10, "closed")
+
+
 def test_the_speaker_that_was_chosen_last_is_heard_though_another_one_opens_later() -> None:
     outlets, told = _outlets(Ear("microphone"))
     outlets.open(0, outlets._plan.options.audio_sinks)

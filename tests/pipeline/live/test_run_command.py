@@ -63,6 +63,8 @@ def test_a_terminated_show_stops_in_order_and_reports(tmp_path: Path) -> None:
         (["--source", "nowhere.mp4", "--sink", "null"], "nowhere.mp4"),
         (["--source", "performance", "--sink", "window"], "no display"),
         (["--source", "performance", "--sink", "cloud"], "'cloud' is no picture sink"),
+        (["--source", "performance", "--sink", "null", "--audio", "mic:NOSUCH"], "microphone"),
+        (["--source", "performance", "--sink", "null", "--audio-sink", "speaker:NOSUCH"], "loudspeaker"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_sentence(arguments: list[str], sentence: str) -> None:

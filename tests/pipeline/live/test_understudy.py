@@ -112,3 +112,20 @@ def test_one_that_dies_is_replaced_and_the_show_does_not_notice(tmp_path: Path) 
 def test_there_is_none_unless_it_is_asked_for(tmp_path: Path) -> None:
     show = Show(tmp_path)
     assert show.session._crew.video._understudy is None
+
+
+def test_one_that_is_stopped_is_replaced_before_two_seconds_are_over(tmp_path: Path) -> None:
+    """While another one waits nobody gives it the usual three."""
+    show = _with_understudies(tmp_path, hung_s=20.0)
+    with show.session:
+        show.heals()
+        waits = _ready(show, "video")
+        keeper = show.session._crew.video
+        show.until(lambda: keeper.settled)
+        assert keeper._patience_ns() < keeper._silent_ns
+        stopped = show.session.pids["video"]
+        os.kill(stopped, signal.SIGSTOP)
+        show.until(lambda: show.session.pids.get("video") == waits)
+        assert show.said("no sign of life").text.startswith("The video process gave no sign of life for 1 s")
+        show.heals()
+        assert keeper._patience_ns() == keeper._silent_ns  # nobody waits yet
