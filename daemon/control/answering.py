@@ -7,10 +7,11 @@ import stat
 from pathlib import Path
 from typing import Any, Final
 
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from daemon.control.guard import refusal
+from daemon.control.jsontext import as_json
 from daemon.control.operation import VIDEO_KINDS, Media, Operation
 
 __all__ = ["UnsatisfiableError", "answer_of", "part"]
@@ -68,7 +69,7 @@ class _File(FileResponse):
 def answer_of(row: Operation, made: Any) -> Response:
     """made: what `row.call` returned."""
     if not isinstance(row.answer, Media):
-        return JSONResponse(made)
+        return Response(as_json(made), media_type="application/json")
     if made is None and row.answer.may_lack:
         return Response(status_code=204)
     if isinstance(made, Path):

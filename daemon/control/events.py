@@ -20,6 +20,7 @@ from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from daemon.control.caller import BusyError, Caller
+from daemon.control.jsontext import as_json
 from daemon.control.stage import Stage
 from obs_portrait.errors import PortraitError
 
@@ -200,7 +201,7 @@ class Events:
             self._tell("problem", problem)
 
     def _tell(self, topic: str, data: Any) -> None:
-        text = json.dumps({"event": topic, "data": data}, ensure_ascii=False, allow_nan=False)
+        text = as_json({"event": topic, "data": data})
         if self._last.get(topic) == text:
             return
         self._last[topic] = text

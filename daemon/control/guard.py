@@ -7,7 +7,7 @@ told in one sentence, before the body is read.
 
 Programs show the token. Our page shows its cookie and its page key (`sessions`), and whatever changes something must
 also say that it comes from our address. The one thing that the cookie opens alone is a clip's video, because a player
-sends no headers of ours.
+sends no headers of ours; its id, which nobody can guess, is what takes the key's place there.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from daemon.control.jsontext import as_json
 from daemon.control.limits import Bucket
 from daemon.control.sessions import Sessions
 
@@ -43,10 +44,11 @@ _SAFE_HEADERS: Final = [
 ]
 
 
-def refusal(status: int, sentence: str, *, sign_in: bool = False) -> JSONResponse:
+def refusal(status: int, sentence: str, *, sign_in: bool = False) -> Response:
     """An error as the API tells it. sign_in: a page that signs in anew may ask again."""
     headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}}.get(status)
-    return JSONResponse({"error": sentence, **({"sign_in": True} if sign_in else {})}, status, headers)
+    text = as_json({"error": sentence, **({"sign_in": True} if sign_in else {})})
+    return Response(text, status, headers, "application/json")
 
 
 class Guard:
@@ -87,7 +89,7 @@ class Guard:
         """Whether this is the token; takes equally long whatever is offered."""
         return hmac.compare_digest(offered.encode("utf-8", "replace"), self._token)
 
-    def _check(self, scope: Scope) -> JSONResponse | None:
+    def _check(self, scope: Scope) -> Response | None:
         hosts = _values(scope, b"host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return refusal(403, "This is reached as http://127.0.0.1 only, with the port in control.json.")

@@ -178,7 +178,8 @@ class Stage(Protocol):
     Every method may be called from any thread and by several at once, and should return within its time: 3 s, `clip`
     30 s, `calibrate` 10 s (the API answers 503 then and leaves the call behind, see `daemon.control.caller`). Each may
     raise `PortraitError`, whose sentence the API passes on with a 4xx; anything else becomes a 500 without details.
-    Returned values must be JSON-ready: dicts, lists, str, int, finite float, bool and None.
+    Returned values must be JSON-ready: dicts, lists, str, int, finite float, bool and None. A str may be a file's name as
+    Python has it, whatever its bytes.
     """
 
     rooms: Rooms

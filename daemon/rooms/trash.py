@@ -66,7 +66,7 @@ def _put(path: Path, trash: Path) -> bool:
 def _claim(folder: Path, path: Path) -> tuple[str, Path]:
     """(a name that is free in the trash, the file that says where it came from). Raises OSError."""
     now = datetime.datetime.now().replace(microsecond=0).isoformat()  # noqa: DTZ005 - local time, says the specification
-    text = f"[Trash Info]\nPath={urllib.parse.quote(str(path.absolute()))}\nDeletionDate={now}\n"
+    text = f"[Trash Info]\nPath={urllib.parse.quote(os.fsencode(path.absolute()))}\nDeletionDate={now}\n"
     for name in _names(path):
         info = folder / f"{name}.trashinfo"
         if (folder.parent / "files" / name).exists():

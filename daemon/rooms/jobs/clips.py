@@ -45,7 +45,9 @@ def trim(told: dict[str, Any], content: bytes) -> Outcome:
     made = cut_out(source, target, start, end)
     info = read_sidecar(sidecar_path(source))
     if info is not None:
-        write_whole(sidecar_path(made.path), part_of(info, made.path, float(start)).as_json())
+        text = part_of(info, made.path, float(start)).as_json()
+        # A name that is no UTF-8 has halves of letters, for which JSON has a spelling.
+        write_whole(sidecar_path(made.path), text.encode("utf-8", "backslashreplace").decode())
     return Outcome({"file": made.path.name, "how": made.how}, b"")
 
 

@@ -205,6 +205,14 @@ def test_what_cannot_be_told_is_said_once_and_so_is_its_end(
     assert "problem" not in dict(heard(events, 6))
 
 
+def test_a_name_that_is_no_utf_8_is_told_as_far_as_it_can_be(listen: Listen, knock: Knock, stage: StageStandIn) -> None:
+    stage.extra = {"last_clip": "/clips/caf\udce9.mkv"}
+    assert knock("GET", "/v1/status").body["last_clip"] == "/clips/caf\ufffd.mkv"
+    assert wait_for(listen(knock.token), "status")["last_clip"] == "/clips/caf\ufffd.mkv"
+    stage.error = ObsError("/clips/caf\udce9.mkv is open in another program.")
+    assert knock("POST", "/v1/clip").body == {"error": "/clips/caf\ufffd.mkv is open in another program."}
+
+
 def sign_in(server: ControlServer, knock: Knock) -> tuple[dict[str, Any], str]:
     """(options of a handshake from a page that is signed in, what it says first)."""
     code = server.sign_in_link().partition("#")[2]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
+import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +14,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from daemon.rooms.clips import ClipRoom, clip_id
+from daemon.control.jsontext import as_json
+from daemon.rooms.clips import ClipRoom
 from daemon.rooms.errands import Errands
 from daemon.rooms.trash import DELETED, discard
 from obs_portrait.errors import ControlError, PortraitError
@@ -65,9 +70,37 @@ def test_they_are_listed_newest_first_by_ids_that_are_no_paths(room: ClipRoom, f
     assert rows[0]["seconds"] == 3.0
     assert rows[0]["persona"] == "bronze"
     assert rows[0]["made"] == "2026-11-23T11:00:00+00:00"
-    assert [row["id"] for row in rows] == [clip_id(newer), clip_id(older)]
-    assert all(len(row["id"]) == 20 and str(folder) not in str(row) for row in rows)
+    assert [row["id"] for row in rows] == [room.id_of(newer), room.id_of(older)]
+    assert all(re.fullmatch("[0-9a-f]{20}", row["id"]) and str(folder) not in str(row) for row in rows)
     assert room.video(rows[0]["id"]) == newer
+
+
+def test_ids_are_another_daemons_business_alone(
+    room: ClipRoom, errands: Errands, cutting: Errands, folder: Path
+) -> None:
+    """Names are a date and a persona: whoever guesses one must not have the id."""
+    path = put(folder, "a")
+    other = ClipRoom(errands, cutting, folder)
+    assert other.id_of(path) != room.id_of(path)
+    with pytest.raises(ControlError, match="look at the list again"):
+        other.video(room.id_of(path))
+    assert hashlib.blake2b(b"a.mkv", digest_size=10).hexdigest() not in (room.id_of(path), other.id_of(path))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux alone")
+def test_a_name_that_is_no_utf_8_is_a_clip_like_others(room: ClipRoom, folder: Path) -> None:
+    good = put(folder, "a", at="10:00:00")
+    path = good.with_name(os.fsdecode(b"caf\xe9.mkv"))
+    path.write_bytes(good.read_bytes())
+    sidecar_path(path).write_bytes(sidecar_path(good).read_bytes())
+    assert sorted(json.loads(as_json(room.rows())), key=lambda row: row["name"])[1]["name"] == "caf\ufffd"
+    assert room.video(room.id_of(path)) == path
+    assert room.thumbnail(room.id_of(path)).startswith(b"\xff\xd8")
+    made = json.loads(as_json(room.trim(room.id_of(path), 1.0, 2.5)))
+    assert made["message"].startswith("Made caf\ufffd trim.mkv")
+    assert room.video(made["id"]).name == os.fsdecode(b"caf\xe9 trim.mkv")
+    room.discard(room.id_of(path))
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "0" * 20, "a"])
@@ -83,28 +116,28 @@ def test_a_thumbnail_is_small_and_made_once(
     room: ClipRoom, folder: Path, errands: Errands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = put(folder)
-    made = room.thumbnail(clip_id(path))
+    made = room.thumbnail(room.id_of(path))
     with Image.open(io.BytesIO(made)) as image:
         assert image.size == (320, 240)
     monkeypatch.setattr(errands, "do", None)  # nobody is asked again
-    assert room.thumbnail(clip_id(path)) == made
+    assert room.thumbnail(room.id_of(path)) == made
 
 
 def test_a_damaged_clip_is_one_sentence(room: ClipRoom, folder: Path) -> None:
     path = put(folder, "a")
     path.write_bytes(b"\x1aE\xdf\xa3" + b"nonsense" * 100)
     with pytest.raises(PortraitError) as caught:
-        room.thumbnail(clip_id(path))
+        room.thumbnail(room.id_of(path))
     assert "\n" not in str(caught.value)
     with pytest.raises(PortraitError):
-        room.trim(clip_id(path), 0.0, 1.0)
+        room.trim(room.id_of(path), 0.0, 1.0)
     assert sorted(one.name for one in folder.iterdir()) == ["a.json", "a.mkv"]  # no half file
 
 
 def test_a_part_is_a_clip_of_its_own_and_the_old_one_stays(room: ClipRoom, folder: Path) -> None:
     path = put(folder, "a", at="10:00:00")
     before = path.read_bytes()
-    made = room.trim(clip_id(path), 1.0, 2.5)
+    made = room.trim(room.id_of(path), 1.0, 2.5)
     assert path.read_bytes() == before
     new = room.video(made["id"])
     assert new.name == "a trim.mkv"
@@ -119,7 +152,7 @@ def test_a_part_is_a_clip_of_its_own_and_the_old_one_stays(room: ClipRoom, folde
     assert info is not None
     assert info.marks == [Mark(0.0, "persona", "ada"), Mark(0.0, "scene", "Main"), Mark(0.5, "persona", "bronze")]
     assert info.persona == "bronze"
-    again = room.trim(clip_id(path), 0.0, None)
+    again = room.trim(room.id_of(path), 0.0, None)
     assert room.video(again["id"]).name == "a trim (2).mkv"
 
 
@@ -129,7 +162,7 @@ def test_a_part_that_is_none_is_refused(
 ) -> None:
     path = put(folder, "a")
     with pytest.raises(PortraitError) as caught:
-        room.trim(clip_id(path), start, end)
+        room.trim(room.id_of(path), start, end)
     if status is not None:
         assert isinstance(caught.value, ControlError)
         assert caught.value.status == status
@@ -140,7 +173,7 @@ def test_a_part_that_is_none_is_refused(
 def test_a_clip_goes_into_the_trash_with_its_sidecar(room: ClipRoom, folder: Path, tmp_path: Path) -> None:
     path = put(folder)
     content = path.read_bytes()
-    room.discard(clip_id(path))
+    room.discard(room.id_of(path))
     assert room.rows() == []
     assert list(folder.iterdir()) == []
     trash = tmp_path / "home" / ".local" / "share" / "Trash"
@@ -171,7 +204,7 @@ def test_without_a_trash_it_goes_beside_the_clips(
     monkeypatch.setattr(sys, "platform", "win32")
     for _ in range(2):
         path = put(folder, "a")
-        room.discard(clip_id(path))
+        room.discard(room.id_of(path))
     assert room.rows() == []
     kept = sorted(one.name for one in (folder / DELETED).iterdir())
     assert kept == ["a (2).json", "a (2).mkv", "a.json", "a.mkv"]
