@@ -53,7 +53,7 @@ class Keeper:
         *,
         policy: RestartPolicy | None = None,
         silent_s: float = 3.0,
-        replaced_s: float = 1.4,
+        replaced_s: float = 1.2,
         hung_s: float = 4.0,
         rehearsal_s: float = 180.0,
         understudy: Understudy | None = None,
