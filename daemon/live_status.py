@@ -132,7 +132,9 @@ class LiveLine:
 def _line(status: LiveStatus) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(f" {status.persona} ", style="bold")
-    text.append(f"{status.state:<11}", style=_COLOURS.get(status.state, ""))
+    # A persona may let the real voice out alone, while the picture is live.
+    state = "revealed" if status.reveals and not (status.panic or status.rests) else status.state
+    text.append(f"{state:<11}", style=_COLOURS.get(state, ""))
     cells = status.video.cells
     text.append(f" {status.fps:4.1f} fps  picture {status.video.latency_ms:4.0f} ms")
     if status.audio is not None:

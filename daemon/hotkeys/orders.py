@@ -44,6 +44,8 @@ class Orders:
         """An order of which there is one at a time is under way."""
         self._holds: list[str] = []
         """Personas whose hold keys are down, the newest last. Used in the thread of the orders alone."""
+        self._before: dict[str, str] = {}
+        """Who was on stage before a toggle, by whom it called. A key that is held over it knows nothing of this."""
 
     def give(self, action: Action) -> None:
         """Has it carried out. After `close` nothing is."""
@@ -88,7 +90,7 @@ class Orders:
             case "let go":
                 self._let_go(name)
             case "toggle":
-                stage.hold(None if stage.status()["persona"] == name else name)
+                self._toggle(name)
             case "calibrate":
                 stage.calibrate()
             case "search":
@@ -101,6 +103,14 @@ class Orders:
                 stage.face(not stage.status().get("face_on", True))
             case "off":
                 stage.off(not stage.status().get("off", False))
+
+    def _toggle(self, name: str) -> None:
+        now = self._stage.status()["persona"]
+        if now != name:
+            self._stage.switch(name)
+            self._before[name] = now
+        elif (before := self._before.pop(name, None)) is not None:
+            self._stage.switch(before)
 
     def _let_go(self, name: str) -> None:
         """Of several keys that are held the one that was pressed last counts."""

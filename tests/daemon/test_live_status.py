@@ -11,8 +11,10 @@ from collections.abc import Callable
 
 import pytest
 
-from daemon.live_status import LiveLine
+from daemon.live_status import LiveLine, _line
 from obs_portrait.pipeline.live.messages import Notice
+from obs_portrait.pipeline.live.status import LiveStatus, PathStatus
+from obs_portrait.pipeline.live.supervisor import Phase
 from tests.obs.real_obs import until
 
 
@@ -26,6 +28,16 @@ def test_sentences_are_printed_in_order_also_where_there_is_no_terminal() -> Non
         line.notice_text("Stopping …")
     assert out.getvalue().splitlines() == [*(f"Sentence {number}." for number in range(30)), "Stopping …"]
     assert line.told("Sentence 29.") and not line.told("Sentence 28.")
+
+
+@pytest.mark.parametrize(("panic", "word"), [(False, "revealed"), (True, "panic")])
+def test_a_voice_that_is_real_is_no_green_live(panic: bool, word: str) -> None:
+    cells = {"source_ok": 1, "state": 1}
+    path = PathStatus(Phase.RUNNING, 0, None, cells)
+    status = LiveStatus(True, "me", ("me",), path, path, panic=panic, reveals=True)
+    shown = _line(status)
+    assert word in shown.plain and "live" not in shown.plain
+    assert any(span.style == "red" for span in shown.spans) is not panic
 
 
 class Gone(io.StringIO):

@@ -83,11 +83,21 @@ def test_switches_go_back_and_forth(desk: Set) -> None:
 
 
 def test_a_toggle_goes_to_the_persona_and_back(desk: Set) -> None:
+    begun = desk.stage.persona
     desk.door.tap("f8")
-    desk.heard(("hold", "ink"))
-    desk.stage.persona = "ink"
+    desk.heard(("switch", "ink"))
     desk.door.tap("f8")
-    desk.heard(("hold", "ink"), ("hold", None))
+    desk.heard(("switch", "ink"), ("switch", begun))
+
+
+def test_a_key_that_is_held_over_a_toggle_goes_back_to_the_toggled_one(desk: Set) -> None:
+    """Push-to-persona has a memory of its own, in the stage; the toggle's way back is still the first one."""
+    begun = desk.stage.persona
+    desk.door.tap("f8")
+    for down in (True, False):
+        desk.door.on_key("f9", down, frozenset())
+    desk.door.tap("f8")
+    desk.heard(("switch", "ink"), ("hold", "bronze"), ("hold", None), ("switch", begun))
 
 
 def test_of_two_held_personas_the_newest_counts_and_the_last_one_ends_it(desk: Set) -> None:
