@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon.control.stage import Binding, ClipAction, ClipResult, History, Persona, SettingsView, Stage, Status
+from daemon.reference import References
 from daemon.rooms.devices import OFF
 from daemon.rooms.house import House
 from daemon.settings import Settings, SettingsFile
@@ -70,7 +71,7 @@ class App(Stage):
         self.settings_file = settings or SettingsFile()
         self._house = House(self.session, self._remember)
         self.rooms = self._house
-        self._troupe = Troupe(self.session, self.note)
+        self._troupe = Troupe(self.session, self.note, lambda: self.settings_file.now.hotkeys)
         self._vitals = Vitals(
             self.session.status, self._pids, lambda: self.settings_file.now.alarm, self.note, self._step
         )
@@ -82,6 +83,7 @@ class App(Stage):
         self._lock = threading.Lock()
         self._held: tuple[str, str] | None = None  # (who is held, who was before)
         self._quit = threading.Event()
+        self._references = References(self.session, self._quit.is_set)
         self._error: PortraitError | None = None
         self.last_clip: Path | None = None
         self.on_settings: Callable[[Settings], None] = lambda settings: None
@@ -214,6 +216,7 @@ class App(Stage):
     # ---- what is told --------------------------------------------------------------------------------------------
 
     def _heard(self, notice: Notice) -> None:
+        self._references.hear(notice)
         self._tell(notice)
         self._poke()
 
@@ -308,7 +311,7 @@ class App(Stage):
 
     def calibrate(self) -> None:
         """See `Stage`."""
-        self.session.calibrate()
+        self._references.take()
 
     def search_reference(self) -> None:
         """See `Stage`."""

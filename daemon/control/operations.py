@@ -115,7 +115,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/v1/calibrate", "Take the neutral reference frame anew.",
-        _done(lambda stage, body: stage.calibrate()), Done, _Nothing, timeout=10.0,
+        _done(lambda stage, body: stage.calibrate()), Done, _Nothing, timeout=10.0, slow=True,
     ),
     Operation(
         "POST", "/v1/search", "Begin or end the search for a better reference frame.",

@@ -18,8 +18,8 @@ Points = list[Point]
 
 
 class Clip(TypedDict):
-    """A clip, the newest first. id: stays the same as long as the file's name does and the daemon runs. seconds: None if
-    it cannot be read. size: in bytes. made: local time with its offset, ISO 8601."""
+    """A clip, the newest first. id: stays the same as long as the file's name does and the daemon runs. seconds: None
+    if it cannot be read. size: in bytes. made: local time with its offset, ISO 8601."""
 
     id: str
     name: str

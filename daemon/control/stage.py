@@ -178,8 +178,8 @@ class Stage(Protocol):
     Every method may be called from any thread and by several at once, and should return within its time: 3 s, `clip`
     30 s, `calibrate` 10 s (the API answers 503 then and leaves the call behind, see `daemon.control.caller`). Each may
     raise `PortraitError`, whose sentence the API passes on with a 4xx; anything else becomes a 500 without details.
-    Returned values must be JSON-ready: dicts, lists, str, int, finite float, bool and None. A str may be a file's name as
-    Python has it, whatever its bytes.
+    Returned values must be JSON-ready: dicts, lists, str, int, finite float, bool and None. A str may be a file's name
+    as Python has it, whatever its bytes.
     """
 
     rooms: Rooms
@@ -198,7 +198,8 @@ class Stage(Protocol):
         ...
 
     def calibrate(self) -> None:
-        """Takes the driver's neutral reference frame anew; raises `PortraitError` with why it refuses."""
+        """Takes the driver's neutral reference frame anew, and returns when it was taken. Raises `PortraitError` with
+        why it refuses, or what the driver may do if no face was fit in time: it is taken as soon as one is, then."""
         ...
 
     def search_reference(self) -> None:

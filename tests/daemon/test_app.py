@@ -81,6 +81,32 @@ def test_face_voice_and_rest_are_switched_through_the_api(running: Running) -> N
     _live(running)
 
 
+def test_a_reference_is_taken_or_it_is_said_why_not(running: Running) -> None:
+    _live(running)
+    taken = sum(notice.text.startswith("Calibrated") for notice in running.notices)
+    running.client.calibrate()
+    assert sum(notice.text.startswith("Calibrated") for notice in running.notices) > taken
+    running.ask("off", on=True)
+    with pytest.raises(ControlError, match="obs-portrait on") as caught:
+        running.client.calibrate()
+    assert caught.value.status == 409
+    running.ask("off", on=False)
+    running.ask("face", on=False)
+    with pytest.raises(ControlError, match="obs-portrait face on"):
+        running.client.calibrate()
+    running.ask("face", on=True)
+    _live(running)
+    running.show.faults.set("face", 1)  # nobody is in view
+    try:
+        with pytest.raises(ControlError, match="no face is in view: move into the picture") as caught:
+            running.client.calibrate()
+        assert caught.value.status == 409
+        assert running.client.status()["running"]
+    finally:
+        running.show.faults.set("face", 0)
+    running.show.until(lambda: not running.app.session.status().problems)  # it was taken as soon as there was one
+
+
 def test_push_to_persona_goes_back_unless_somebody_else_has_come(running: Running) -> None:
     _live(running)
     running.app.switch("red")
