@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, Protocol
 
 from daemon.control.stage import Persona
+from daemon.hotkeys.settings import HotkeySettings
+from daemon.hotkeys.table import PersonaKey, Table, compile_table
 from obs_portrait.errors import PortraitError
 from obs_portrait.persona import store
 from obs_portrait.persona.profile import Profile, load
@@ -43,10 +45,16 @@ class Troupe:
     """`rows` for whoever lists personas; `look`, called once a second or so, gives the session what was edited.
 
     A bad edit keeps the persona as it plays and says why. note(about, text, problem): one sentence for the user.
+    hotkeys: the settings of the keys, which go before those of the profiles.
     """
 
-    def __init__(self, session: Session, note: Callable[[str, str, bool], None]) -> None:
-        self._session, self._note = session, note
+    def __init__(
+        self,
+        session: Session,
+        note: Callable[[str, str, bool], None],
+        hotkeys: Callable[[], HotkeySettings] = HotkeySettings,
+    ) -> None:
+        self._session, self._note, self._hotkeys = session, note, hotkeys
         self._lock = threading.Lock()
         self._listed: tuple[float, list[store.Listing]] = (float("-inf"), [])
         self._plays: dict[str, _Print] = {}  # files as they are on stage
@@ -60,7 +68,19 @@ class Troupe:
         ready, on_stage = self._session.personas, self._session.persona
         found = {one.name: one for one in self._installed()}
         names = [*ready, *(name for name in found if name not in ready)]
-        return [_row(name, found.get(name), ready=name in ready, on_stage=name == on_stage) for name in names]
+        keys = self._keys(found.values())
+        return [
+            _row(name, found.get(name), ready=name in ready, on_stage=name == on_stage, hotkey=keys.key_of(name))
+            for name in names
+        ]
+
+    def _keys(self, installed: Iterable[store.Listing]) -> Table:
+        """As `daemon.hotkeys` has them in force; none where none is listened for."""
+        settings = self._hotkeys()
+        if not settings.enabled:
+            return Table()
+        known = [PersonaKey(one.name, one.profile.obs.hotkey) for one in installed if one.profile is not None]
+        return compile_table(settings, known)
 
     def _installed(self) -> list[store.Listing]:
         with self._lock:
@@ -101,7 +121,7 @@ class Troupe:
         self._session.renew(profile)
 
 
-def _row(name: str, one: store.Listing | None, *, ready: bool, on_stage: bool) -> Persona:
+def _row(name: str, one: store.Listing | None, *, ready: bool, on_stage: bool, hotkey: str | None) -> Persona:
     profile = one.profile if one is not None else None
     problem = one.problem if one is not None else None
     return Persona(
@@ -109,7 +129,7 @@ def _row(name: str, one: store.Listing | None, *, ready: bool, on_stage: bool) -
         description=profile.description if profile is not None else "",
         ready=ready,
         on_stage=on_stage,
-        hotkey=profile.obs.hotkey if profile is not None else None,
+        hotkey=hotkey,
         problem=str(problem).splitlines()[0] if problem is not None else None,
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.hotkeys.settings import HotkeySettings
 from daemon.troupe import Troupe
 from obs_portrait import resources
 from obs_portrait.persona import store
@@ -58,6 +59,24 @@ def test_rows_are_the_sessions_first_and_say_what_is_wrong_with_others(mine: Pat
     broken = next(row for row in rows if row["name"] == "mine")
     assert "not valid TOML" in str(broken["problem"])
     assert not broken["ready"]
+
+
+def test_a_row_tells_the_key_that_is_in_force(mine: Path) -> None:
+    """The settings go before the profile, and a key that somebody else has is not told twice."""
+    _edit(mine, '"ctrl+alt+5"', '"Ctrl+Alt+M"')
+    settings = HotkeySettings()
+    troupe = Troupe(_Session("mine", "ink"), lambda *note: None, lambda: settings)
+
+    def key(name: str) -> str | None:
+        return next(row["hotkey"] for row in troupe.rows() if row["name"] == name)
+
+    assert key("mine") == "ctrl+alt+m"
+    settings = HotkeySettings(switch={"mine": "ctrl+alt+n"})
+    assert key("mine") == "ctrl+alt+n"
+    settings = HotkeySettings(switch={"ink": "ctrl+alt+m"})
+    assert (key("ink"), key("mine")) == ("ctrl+alt+m", None)
+    settings = HotkeySettings(enabled=False, switch={"mine": "ctrl+alt+n"})
+    assert key("mine") is None
 
 
 def test_a_good_edit_is_taken_up_and_a_bad_one_keeps_what_plays(mine: Path) -> None:
