@@ -73,8 +73,9 @@ class App(Stage):
         self.rooms = self._house
         self._troupe = Troupe(self.session, self.note, lambda: self.settings_file.now.hotkeys)
         self._vitals = Vitals(
-            self.session.status, self._pids, lambda: self.settings_file.now.alarm, self.note, self._step
-        )
+            self.session.status, self._pids, lambda: self.settings_file.now.alarm, self.note,
+            self.settings_file.reload, self._troupe.look, lambda: self.on_step(),  # noqa: PLW0108 - it is set later
+        )  # fmt: skip
         self._obs: ObsSide | None = None
         self._control: ControlServer | None = None
         self._opening: threading.Thread | None = None
@@ -175,7 +176,8 @@ class App(Stage):
             self._obs.stop()
             self._obs = None
         report = self.session.stop()
-        if sys.platform == "linux" and "virtualmic" in self.session.options.audio_sinks:
+        sinks = [spec.partition(":")[0] for spec in self.session.options.audio_sinks if isinstance(spec, str)]
+        if sys.platform == "linux" and "virtualmic" in sinks:
             from obs_portrait.media.sinks import virtualmic
 
             virtualmic.remove()  # what a process that was killed has left
@@ -202,12 +204,6 @@ class App(Stage):
             return
         sinks = in_place_of(self.settings_file.now.show.audio_sinks, None if spec == OFF else spec)
         self.settings_file.change({"show": {"audio_sinks": sinks}})
-
-    def _step(self) -> None:
-        """Once a second."""
-        self.settings_file.reload()
-        self._troupe.look()
-        self.on_step()
 
     def _settings_changed(self, settings: Settings) -> None:
         self.note("settings", "settings.toml was read again.", False)

@@ -131,6 +131,7 @@ def _row(name: str, one: store.Listing | None, *, ready: bool, on_stage: bool, h
         on_stage=on_stage,
         hotkey=hotkey,
         problem=str(problem).splitlines()[0] if problem is not None else None,
+        reveals=profile is not None and bool(profile.reveals),
     )
 
 

@@ -23,7 +23,8 @@ ClipAction = Literal["save", "start", "stop", "last"]
 class Persona(TypedDict):
     """A row of `Stage.personas`.
 
-    ready: prepared, so that a switch takes effect at once. problem: why it cannot be played, in one sentence.
+    ready: prepared, so that a switch takes effect at once. problem: why it cannot be played, in one sentence. reveals:
+    it shows the real face or lets the real voice out, says its profile.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Persona(TypedDict):
     on_stage: bool
     hotkey: str | None
     problem: str | None
+    reveals: bool
 
 
 class Binding(TypedDict):

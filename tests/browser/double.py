@@ -104,7 +104,7 @@ class PageStage(StageStandIn):
         return [
             {
                 "name": name, "description": WHAT.get(name, ""), "ready": at < 5, "on_stage": name == self.persona,
-                "hotkey": f"ctrl+alt+{at + 1}", "problem": None,
+                "hotkey": f"ctrl+alt+{at + 1}", "problem": None, "reveals": False,
             }
             for at, name in enumerate(self.names)
         ] + self.more_personas  # fmt: skip

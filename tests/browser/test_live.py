@@ -42,6 +42,18 @@ def test_a_card_becomes_the_persona(visit: Callable[..., Visit], double: Double)
     assert ("switch", "bronze") in double.asked
 
 
+def test_a_persona_that_shows_the_streamer_says_so_before_it_is_chosen(
+    visit: Callable[..., Visit], double: Double
+) -> None:
+    double.stage.more_personas = [
+        {"name": "me", "description": "", "ready": True, "on_stage": False, "hotkey": None, "problem": None,
+         "reveals": True}
+    ]  # fmt: skip
+    there = visit()
+    expect(there.page.get_by_role("button", name="me Shows you")).to_be_visible()
+    expect(there.page.get_by_role("button", name="bronze")).not_to_contain_text("Shows you")
+
+
 def test_a_refusal_is_told_in_the_daemons_words(visit: Callable[..., Visit], double: Double) -> None:
     there = visit()
     there.page.get_by_role("button", name="bronze").wait_for()

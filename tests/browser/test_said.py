@@ -76,7 +76,7 @@ SILENT: dict[str, tuple[str, ...]] = {
     ),
     "what only the log tells": (
         "OBS sent something that is not obs-websocket 5; it was ignored.",
-        "a sound device's stream could not be ended", "not a message", "it has no line",
+        "a sound device hangs", "a camera could not be let go", "not a message", "it has no line",
     ),
     "written into files": (
         "Named on the command line by its user, *", "A persona of OBS Portrait. Every setting is explained *",
@@ -215,9 +215,11 @@ def test_the_daemons_words_are_chinese_wherever_they_appear(visit: Callable[...,
     stage.quality = {"score": 0.4, "advice": "Look straight into the camera: your head is turned by 31°."}
     stage.more_personas = [
         {"name": "gone", "description": "", "ready": False, "on_stage": False, "hotkey": None,
-         "problem": "profile.toml:3: there is no setting 'facee'. Did you mean 'face'?"},
-        {"name": "猫", "description": "一只猫。", "ready": True, "on_stage": False, "hotkey": None, "problem": None},
-        {"name": "chat", "description": "Un chat.", "ready": True, "on_stage": False, "hotkey": None, "problem": None},
+         "problem": "profile.toml:3: there is no setting 'facee'. Did you mean 'face'?", "reveals": False},
+        {"name": "猫", "description": "一只猫。", "ready": True, "on_stage": False, "hotkey": None, "problem": None,
+         "reveals": False},
+        {"name": "chat", "description": "Un chat.", "ready": True, "on_stage": False, "hotkey": None, "problem": None,
+         "reveals": False},
     ]  # fmt: skip
     stage.settings_problem = "settings.toml:3: 'show.fps' is 500: input should be less than or equal to 120.\n"
     stage.settings_problem += "The settings from before stay in force."

@@ -169,7 +169,15 @@ def test_who_gets_the_cookie_alone_gets_nothing_but_clips(
 
 def test_hostile_names_and_sentences_are_text(visit: Callable[..., Visit], double: Double) -> None:
     double.stage.more_personas = [
-        {"name": ATTACK, "description": ATTACK, "ready": True, "on_stage": False, "hotkey": ATTACK, "problem": ATTACK}
+        {
+            "name": ATTACK,
+            "description": ATTACK,
+            "ready": True,
+            "on_stage": False,
+            "hotkey": ATTACK,
+            "problem": ATTACK,
+            "reveals": False,
+        }
     ]
     double.stage.persona = ATTACK
     double.stage.scene_names = [ATTACK, "Gaming"]

@@ -79,6 +79,16 @@ def test_a_row_tells_the_key_that_is_in_force(mine: Path) -> None:
     assert key("mine") is None
 
 
+def test_a_row_says_that_a_persona_shows_its_user(mine: Path) -> None:
+    text = (mine / PROFILE).read_text("utf-8")
+    before, _, after = text.partition("[voice]")
+    (mine / PROFILE).write_text(
+        f'{before}[voice]\nconverter = "reveal"\n\n[consent]{after.partition("[consent]")[2]}', "utf-8"
+    )
+    rows = {row["name"]: row["reveals"] for row in Troupe(_Session("ada"), lambda *note: None).rows()}
+    assert rows["mine"] and not rows["ada"]
+
+
 def test_a_good_edit_is_taken_up_and_a_bad_one_keeps_what_plays(mine: Path) -> None:
     told: list[tuple[str, str, bool]] = []
     session = _Session("mine")

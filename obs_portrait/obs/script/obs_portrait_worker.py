@@ -101,7 +101,7 @@ class Worker:
         self._known: Optional[link.Endpoint] = None
         self._all_at = _NEVER
         self._trouble = ""
-        lanes = {name: _Lane(name, self._carry_out) for name in ("panic", "quick", "slow")}
+        lanes = {name: _Lane(name, self._carry_out) for name in ("panic", "quick", "clip", "calibrate")}
         self._lanes = lanes
         self._watch = threading.Thread(target=self._run, name="obs-portrait watch")
         self._watch.daemon = True
@@ -131,7 +131,7 @@ class Worker:
 
     def order(self, kind: str, path: str, body: Json, timeout: float = 4.0, method: str = "POST") -> None:
         """Asks for a change, soon."""
-        lane = {"panic": "panic", "clip": "slow", "calibrate": "slow"}.get(kind, "quick")
+        lane = kind if kind in self._lanes else "quick"  # what takes seconds holds up nothing else
         self._lanes[lane].put(Order(kind, method, path, body, timeout, time.monotonic()))
 
     def refresh(self) -> None:

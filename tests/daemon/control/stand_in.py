@@ -61,7 +61,7 @@ class StageStandIn:
         self._wait()
         return [
             {"name": name, "description": f"{name.title()}, drawn", "ready": True, "on_stage": name == self.persona,
-             "hotkey": None, "problem": None}
+             "hotkey": None, "problem": None, "reveals": False}
             for name in self.names
         ]  # fmt: skip
 

@@ -91,6 +91,7 @@ function personaCard(name) {
       marks.replaceChildren(
         ...[
           one.on_stage ? h("span", { class: "chip good" }, icon("check"), h("span", {}, t("personas.on_stage"))) : null,
+          one.reveals ? h("span", { class: "chip bad" }, t("personas.reveals")) : null,
           one.problem ? h("span", { class: "chip bad" }, t("personas.broken")) : null,
           !one.ready && !one.problem ? h("span", { class: "chip" }, t("personas.cold")) : null,
           one.hotkey ? h("kbd", {}, one.hotkey) : null,
