@@ -18,7 +18,8 @@ from obs_portrait.persona.profile import Profile, load
 __all__ = ["Session", "Troupe"]
 
 _FRESH_S: Final = 2.0
-"""For so long the list of installed profiles is believed."""
+"""For so long the list of installed profiles is believed; after that their files are looked at, and read if they are
+other ones: somebody asks every few seconds, and at rest that would be most of what the daemon does."""
 
 _Print = tuple[tuple[str, int, int], ...]
 
@@ -56,7 +57,9 @@ class Troupe:
     ) -> None:
         self._session, self._note, self._hotkeys = session, note, hotkeys
         self._lock = threading.Lock()
-        self._listed: tuple[float, list[store.Listing]] = (float("-inf"), [])
+        self._listed: list[store.Listing] = []
+        self._listed_at = float("-inf")
+        self._listed_of: dict[Path, _Print] | None = None
         self._plays: dict[str, _Print] = {}  # files as they are on stage
         self._edited: dict[str, _Print] = {}  # files as the last look found them, if other than that
         self._broken: set[str] = set()
@@ -84,11 +87,12 @@ class Troupe:
 
     def _installed(self) -> list[store.Listing]:
         with self._lock:
-            stamp, listings = self._listed
-            if time.monotonic() - stamp >= _FRESH_S:
-                listings = store.list_profiles()
-                self._listed = (time.monotonic(), listings)
-            return listings
+            if time.monotonic() - self._listed_at >= _FRESH_S:
+                found = {folder: _print(folder) for folder, _ in store.installed().values()}
+                if found != self._listed_of:
+                    self._listed, self._listed_of = store.list_profiles(), found
+                self._listed_at = time.monotonic()
+            return self._listed
 
     # ---- edits ---------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,17 @@ from obs_portrait.persona import profile as profiles
 from obs_portrait.persona.names import check_name
 from obs_portrait.persona.profile import PROFILE, Profile
 
-__all__ = ["CONFIG_VARIABLE", "Listing", "config_dir", "create", "edit", "list_profiles", "load", "user_dir"]
+__all__ = [
+    "CONFIG_VARIABLE",
+    "Listing",
+    "config_dir",
+    "create",
+    "edit",
+    "installed",
+    "list_profiles",
+    "load",
+    "user_dir",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,8 @@ def user_dir() -> Path:
     return config_dir() / "profiles"
 
 
-def _folders() -> dict[str, tuple[Path, Literal["built-in", "user"]]]:
+def installed() -> dict[str, tuple[Path, Literal["built-in", "user"]]]:
+    """Name -> (folder, whose it is) of all personas; nothing in the folders is read."""
     found: dict[str, tuple[Path, Literal["built-in", "user"]]] = {}
     places: list[tuple[Path, Literal["built-in", "user"]]] = [
         (resources.profiles_dir(), "built-in"),
@@ -60,7 +71,7 @@ def _folders() -> dict[str, tuple[Path, Literal["built-in", "user"]]]:
 def list_profiles() -> list[Listing]:
     """All personas by name, the user's in place of built-in ones of the same name. A broken one hides no other."""
     listings = []
-    for name, (folder, origin) in sorted(_folders().items()):
+    for name, (folder, origin) in sorted(installed().items()):
         try:
             listings.append(Listing(name, folder, origin, profile=_named(folder)))
         except ProfileError as error:
@@ -81,7 +92,7 @@ def load(name: str) -> Profile:
 
     Raises `ProfileError`: unknown (with a suggestion), or all problems of its profile.
     """
-    folders = _folders()
+    folders = installed()
     if name in folders:
         return _named(folders[name][0])
     path = Path(name)

@@ -89,6 +89,23 @@ def test_a_row_says_that_a_persona_shows_its_user(mine: Path) -> None:
     assert rows["mine"] and not rows["ada"]
 
 
+def test_profiles_are_read_again_only_if_a_file_is_another_one(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody asks for the rows every few seconds, all day long."""
+    reads: list[int] = []
+    real = store.list_profiles
+    monkeypatch.setattr(store, "list_profiles", lambda: (reads.append(1), real())[1])
+    monkeypatch.setattr("daemon.troupe._FRESH_S", 0.0)
+    troupe = Troupe(_Session("ada"), lambda *note: None)
+    for _ in range(3):
+        rows = {row["name"]: row["description"] for row in troupe.rows()}
+    assert len(reads) == 1 and rows["mine"].startswith("Jack Ink")
+    _edit(mine, "Jack Ink:", "Jane Ink, too:")
+    assert {row["name"]: row["description"] for row in troupe.rows()}["mine"].startswith("Jane Ink")
+    shutil.rmtree(mine)
+    assert "mine" not in {row["name"] for row in troupe.rows()}
+    assert len(reads) == 3
+
+
 def test_a_good_edit_is_taken_up_and_a_bad_one_keeps_what_plays(mine: Path) -> None:
     told: list[tuple[str, str, bool]] = []
     session = _Session("mine")
