@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["REST_S", "Backoff", "RestartPolicy"]
 
-REST_S = 0.05
+REST_S = 0.1
 """How often one who rests looks whether the rest is over, in seconds."""
 
 
