@@ -47,8 +47,9 @@ from obs_portrait.pipeline.live.options import LiveOptions, Makers
 
 CAST = ("ada", "bronze", "ink")
 MOST_GROWTH = {"daemon_mb": 1.1, "daemon_threads": 1.0, "daemon_files": 1.0}
-"""What `--check` lets grow by so much at most, and by `FEW`: within minutes, a thread may be about to end."""
-FEW = 3
+"""What `--check` lets grow by so much at most, and by `FEW`: within minutes some threads and files are made only when
+they are first needed."""
+FEW = 8
 VOICE = ("blocks", "late", "over_60_ms", "priority")
 """Cells of the audio process."""
 
