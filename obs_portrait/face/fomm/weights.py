@@ -17,6 +17,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from obs_portrait.checkpoints.formats import STREAM, ZIP
 from obs_portrait.errors import CheckpointError
 from obs_portrait.face.fomm.pickles import foreign_names
 from obs_portrait.face.fomm.table import PARTS, tensors
@@ -29,8 +30,6 @@ State = dict[str, dict[str, Tensor]]
 
 MAX_BYTES: Final = 1_000_000_000
 """No more is read. The largest known file, the authors' with all that training needs, has 729 million bytes."""
-_ZIP: Final = b"PK\x03\x04"
-_STREAM: Final = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # PyTorch's magic number as a pickle of protocol 2
 _PICKLES: Final = 5
 """Of the older stream: magic number, version, system, the objects, the storages' names."""
 _COUNTER: Final = "num_batches_tracked"
@@ -43,10 +42,10 @@ def read(path: Path) -> State:
     """
     path = Path(path)
     head = _head(path)
-    if head.startswith(_ZIP):
+    if head.startswith(ZIP):
         _check_zip(path)
         return _read_torch(path, mapped=True)
-    if head.startswith(_STREAM):
+    if head.startswith(STREAM):
         _check_stream(path)
         return _read_torch(path, mapped=False)
     if head[8:9] == b"{":

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import torch
 
+from obs_portrait.checkpoints.formats import STREAM
 from obs_portrait.errors import CheckpointError
 from obs_portrait.face import fomm
-from obs_portrait.face.fomm import weights
 from obs_portrait.face.fomm.table import PARTS, tensors
 from obs_portrait.face.fomm.weights import State, read
 
@@ -58,7 +58,7 @@ def test_the_authors_format_and_ours_hold_the_same(checkpoint: Path, converted: 
 def test_the_older_stream_format(tmp_path: Path) -> None:
     path = tmp_path / "old.pth.tar"
     torch.save({**tiny(), "epoch": 3}, path, _use_new_zipfile_serialization=False)
-    assert path.read_bytes().startswith(weights._STREAM)
+    assert path.read_bytes().startswith(STREAM)
     assert read(path)["generator"]["final.bias"].tolist() == [0.5] * 3
 
 
