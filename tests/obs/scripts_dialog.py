@@ -37,8 +37,11 @@ class ScriptsDialog:
         self._do("windowsize", self._window, str(_SIZE[0]), str(_SIZE[1]))
         self._do("windowmove", self._window, "0", "0")
         self._do("windowfocus", self._window)
+        until(self._in_place, 10, "the dialog has its place and size")
         self._drawn()
         self.click(*_SCRIPT)
+        # A busy OBS answers late: a picture that stands still may be the one from before the click.
+        until(self._shows_buttons, 10, "the script's page is there")
         self._drawn()
 
     def _do(self, *words: str) -> str:
@@ -50,19 +53,32 @@ class ScriptsDialog:
     def _windows(self, name: str) -> list[str]:
         return self._do("search", "--onlyvisible", "--name", name).split()
 
-    def _drawn(self) -> None:
-        """Waits until ten looks at the dialog in a row, 20 ms apart, show the same."""
+    def _in_place(self) -> bool:
+        told = dict(line.split("=") for line in self._do("getwindowgeometry", "--shell", self._window).split())
+        return [told.get(name) for name in ("X", "Y", "WIDTH", "HEIGHT")] == ["0", "0", *map(str, _SIZE)]
+
+    def _look(self, x: int = 0, y: int = 0, size: tuple[int, int] = _SIZE) -> bytes:
+        """BGRA pixels of a rectangle of the dialog."""
         import mss
 
-        width, height = _SIZE
         with mss.MSS(display=self._obs.env["DISPLAY"]) as display:
-            looks: list[bytes] = []
+            return bytes(display.grab({"left": x, "top": y, "width": size[0], "height": size[1]}).raw)
 
-            def same() -> bool:
-                looks.append(bytes(display.grab({"left": 0, "top": 0, "width": width, "height": height}).raw))
-                return len(looks) >= 10 and len(set(looks[-10:])) == 1
+    def _shows_buttons(self) -> bool:
+        """Something is drawn where the page's buttons are; without a page that place has one colour."""
+        top, bottom = _ROWS["refresh"], _ROWS["panic_off"]
+        pixels = self._look(_BUTTON_X - 100, top, (200, bottom - top))
+        return pixels != pixels[:4] * (len(pixels) // 4)
 
-            until(same, 10, "the dialog is drawn")
+    def _drawn(self) -> None:
+        """Waits until ten looks at the dialog in a row, 20 ms apart, show the same."""
+        looks: list[bytes] = []
+
+        def same() -> bool:
+            looks.append(self._look())
+            return len(looks) >= 10 and len(set(looks[-10:])) == 1
+
+        until(same, 10, "the dialog is drawn")
 
     def click(self, x: int, y: int) -> None:
         """The left button there."""
