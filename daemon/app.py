@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["App", "Doors"]
 
+_LOOK_S = 0.2 if sys.platform == "win32" else 0.5
+"""How often it is looked whether the show has ended. On Windows a wait does not hear Ctrl-C until it is over."""
 _END_S = 2.5
 """So long the end of a panic may take; the control API waits a little longer for the answer."""
 
@@ -75,6 +77,7 @@ class App(Stage):
         self._vitals = Vitals(
             self.session.status, self._pids, lambda: self.settings_file.now.alarm, self.note,
             self.settings_file.reload, self._troupe.look, lambda: self.on_step(),  # noqa: PLW0108 - it is set later
+            rests=lambda: self.session.cover.rests,
         )  # fmt: skip
         self._obs: ObsSide | None = None
         self._control: ControlServer | None = None
@@ -152,10 +155,10 @@ class App(Stage):
         while not self._quit.is_set():
             if not self.opening and self.session.wait(0):
                 break
-            left = 0.2 if deadline is None else min(0.2, deadline - time.monotonic())
+            left = _LOOK_S if deadline is None else min(_LOOK_S, deadline - time.monotonic())
             if left <= 0:
                 return False
-            self._quit.wait(left)  # short waits, so that Ctrl-C is heard at once on Windows too
+            self._quit.wait(left)
         if self._error is not None:
             raise self._error
         return True

@@ -88,13 +88,14 @@ class LiveLine:
         """Shows the daemon's session until it ends or the time is over. Raises what `App.wait` raises."""
         end = None if seconds is None else seconds
         shown = 0.0
-        step = 0.25
         while end is None or shown < end:
+            step = 1.0 if app.session.cover.rests or not self._console.is_terminal else 0.25
             wait = step if end is None else min(step, end - shown)
             if app.wait(wait):
                 return
             shown += 0.0 if app.opening else wait
-            self._show(_line(app.session.status()))
+            if self._console.is_terminal:
+                self._show(_line(app.session.status()))
 
     def _say(self, text: Text) -> None:
         with self._changed:
@@ -102,10 +103,9 @@ class LiveLine:
             self._changed.notify_all()
 
     def _show(self, text: Text) -> None:
-        if self._console.is_terminal:
-            with self._changed:
-                self._line = text
-                self._changed.notify_all()
+        with self._changed:
+            self._line = text
+            self._changed.notify_all()
 
     def _write(self) -> None:
         try:

@@ -24,6 +24,8 @@ _KEPT: Final = 180
 _WINDOW: Final = 15
 """So many seconds in a row must be bad, or good again: one hiccup is no drift."""
 _SETTLED: Final = 60
+_NAPS: Final = 3
+"""In a rest each so many-th look is one, and the figures between are those of before."""
 SERIES: Final = (
     "fps", "picture_ms", "voice_ms", "skew_ms", "track_ms", "render_ms", "dropped", "late_blocks", "cpu_percent",
     "memory_mb",
@@ -45,7 +47,7 @@ class Usage:
         self._known = {pid: one for pid, one in self._known.items() if pid in pids}
         for pid in pids:
             try:
-                process = self._known.setdefault(pid, psutil.Process(pid))
+                process = self._known.get(pid) or self._known.setdefault(pid, psutil.Process(pid))
                 with process.oneshot():
                     cpu += process.cpu_percent()
                     memory += process.memory_info().rss / 1e6
@@ -77,8 +79,8 @@ class Vitals:
     """Samples a session once a second in a thread of its own.
 
     note(about, text, problem): one sentence for the user. pids: the processes that are counted. on_step: what else is
-    looked at once a second. What fails is logged and done again a second later, whatever it raised: settings, profiles
-    and alarms hang on this one thread.
+    looked at once a second. rests: nothing happens now, and each third look is enough. What fails is logged and done
+    again a second later, whatever it raised: settings, profiles and alarms hang on this one thread.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Vitals:
         limits: Callable[[], AlarmSettings],
         note: Callable[[str, str, bool], None],
         *on_step: Callable[[], None],
+        rests: Callable[[], bool] = lambda: False,
     ) -> None:
         self._status, self._pids, self._limits, self._note = status, pids, limits, note
         self._each: tuple[Callable[[], None], ...] = (self._sample, *on_step)
@@ -95,6 +98,7 @@ class Vitals:
         self._series: dict[str, deque[float | None]] = {name: deque(maxlen=_KEPT) for name in SERIES}
         self._alarms = {name: Alarm() for name in ("fps", "picture latency", "voice latency", "skew", "memory")}
         self._usage = Usage()
+        self._rests, self._naps = rests, 0
         self._before: Mapping[str, int] = {}
         self._early_memory: list[float] = []
         self._memory_base: float | None = None
@@ -125,6 +129,10 @@ class Vitals:
 
     def step(self) -> None:
         """One sample, what follows from it, and all else that is looked at; none of it keeps the rest from its turn."""
+        self._naps = (self._naps + 1) % _NAPS if self._rests() else 0
+        if self._naps:
+            self._repeat()
+            return
         for number, look in enumerate(self._each):
             try:
                 look()
@@ -134,6 +142,11 @@ class Vitals:
                 self._failed.add(number)
             else:
                 self._failed.discard(number)
+
+    def _repeat(self) -> None:
+        with self._lock:
+            for values in self._series.values():
+                values.append(values[-1] if values else None)
 
     def _sample(self) -> None:
         status = self._status()

@@ -26,6 +26,12 @@ _HIGH_VOLUME: Final = {
     "InputShowStateChanged": 1 << 18,
     "SceneItemTransformChanged": 1 << 19,
 }
+_LOCAL_S: Final = 1.0
+"""An OBS of this machine that is away is looked for so often: it may have crashed, and is back in seconds."""
+_PATIENT: Final = 60
+_QUIET_S: Final = 2.0
+"""After so many looks in vain they are rarer: nobody runs OBS now."""
+_FAR_S: Final = 10.0
 _ROOM: Final = 200
 """High-volume events are dropped while more than so many wait: a slow handler must not make scene changes late."""
 _log = logging.getLogger(__name__)
@@ -200,7 +206,8 @@ class ObsClient:
                     failures = 0
             if not self._stop.is_set():
                 failures += 1
-                self._stop.wait(min(0.2 * 1.6 ** min(failures, 20), 1.0 if local else 10.0))
+                most = (_LOCAL_S if failures < _PATIENT else _QUIET_S) if local else _FAR_S
+                self._stop.wait(min(0.2 * 1.6 ** min(failures, 20), most))
 
     def _serve(self, connection: Connection) -> bool:
         """Lives with one link until it ends. False if it was never of use."""

@@ -71,6 +71,22 @@ def test_latency_and_skew_have_alarms_too(bad: LiveStatus, about: str) -> None:
     assert [note[0] for note in watched.told] == [about]
 
 
+def test_at_rest_a_third_of_the_looks_is_enough_and_its_end_is_seen_at_once() -> None:
+    looks: list[float | None] = []
+    resting = True
+    vitals = Vitals(
+        _status, lambda: [os.getpid()], AlarmSettings, lambda *note: None,
+        lambda: looks.append(vitals.history()["series"]["fps"][-1]), rests=lambda: resting,
+    )  # fmt: skip
+    for _ in range(9):
+        vitals.step()
+    assert len(looks) == 3
+    assert [len(series) for series in vitals.history()["series"].values()] == [9] * 10
+    resting = False
+    vitals.step()
+    assert len(looks) == 4
+
+
 @pytest.mark.parametrize("quiet", [{"rests": True}, {"face_on": False}, {"panic": True}])
 def test_nobody_is_alarmed_by_what_was_switched_off(quiet: dict[str, bool]) -> None:
     watched = _Watched()

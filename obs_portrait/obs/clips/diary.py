@@ -66,11 +66,13 @@ class Diary:
         if self._on_change is not None and not first:
             self._on_change(kind, name, at_ns)
 
-    def watch(self, ask: Callable[[], tuple[str | None, str | None]], every: float = 0.05) -> None:
+    def watch(
+        self, ask: Callable[[], tuple[str | None, str | None]], every: Callable[[], float] = lambda: 0.05
+    ) -> None:
         """Asks for (persona, scene) every so many seconds until `close`; marks are as exact as that."""
 
         def run() -> None:
-            while not self._halt.wait(every):
+            while not self._halt.wait(every()):
                 persona, scene = ask()
                 self.note("persona", persona)
                 self.note("scene", scene)

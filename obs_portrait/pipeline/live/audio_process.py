@@ -28,6 +28,7 @@ from obs_portrait.pipeline.live.figures import AudioFigures
 from obs_portrait.pipeline.live.messages import (
     Ended,
     Hear,
+    Look,
     Notice,
     Prepare,
     Prepared,
@@ -42,7 +43,7 @@ from obs_portrait.pipeline.live.messages import (
 )
 from obs_portrait.pipeline.live.options import AudioPlan
 from obs_portrait.pipeline.live.outlets import Outlets
-from obs_portrait.pipeline.live.policy import REST_S
+from obs_portrait.pipeline.live.policy import ASLEEP_BEAT_S, ASLEEP_S
 from obs_portrait.pipeline.live.priority import raise_priority
 from obs_portrait.pipeline.live.reading import open_in_time
 
@@ -67,7 +68,7 @@ class _AudioProcess:
         self._cues = CueSheet(plan.stage)
         self._orders: deque[tuple[Any, int]] = deque()
         self._delay = DelayLine(_MOST_DELAY)
-        self._halt = threading.Event()
+        self._halt, self._woken = threading.Event(), threading.Event()
         self._ended = threading.Event()
         self._trouble: deque[tuple[str, str, bool]] = deque()
         self._outlets = Outlets(plan, self._say)
@@ -155,7 +156,7 @@ class _AudioProcess:
             self._link.send(Ready(source.name, [sink.name for sink in self._outlets.sinks]))
             while not stop and not self._link.stopping.is_set():
                 self._link.beat()
-                self._link.wait(_PUBLISH_S)
+                self._link.wait(ASLEEP_BEAT_S if self._plan.control.get("rest") else _PUBLISH_S)
                 for message in self._link.receive():
                     stop = stop or isinstance(message, Stop)
                     self._obey(message)
@@ -163,6 +164,7 @@ class _AudioProcess:
                 if portaudio.stuck():  # whoever takes this process' place sees what has come back
                     raise RuntimeError("a sound device hangs")
             self._halt.set()
+            self._woken.set()
             thread.join(2.0)
             self._ear.close()
         finally:
@@ -186,6 +188,8 @@ class _AudioProcess:
                 self._ear.use(self._make_source)
             case Hear(spec):
                 self._outlets.hear(spec)
+            case Look():
+                self._woken.set()
             case Prepare(name, persona):
                 threading.Thread(target=self._prepare_aside, args=(name, persona), daemon=True).start()
 
@@ -252,7 +256,8 @@ class _AudioProcess:
         while self._plan.control.get("rest") and not self._halt.is_set():
             if releases(self._options.audio or ""):
                 self._ear.rest()  # again and again: one that was lost may come back meanwhile
-            self._halt.wait(REST_S)
+            self._woken.wait(ASLEEP_S)
+            self._woken.clear()
 
     # ---- devices -------------------------------------------------------------------------------------------------
 

@@ -251,8 +251,9 @@ class Cast:
             self._pending = None
 
     def look(self) -> None:
-        """Who paces the pictures looks at the control cells now, not with the next picture."""
-        self._send(VIDEO, Look())
+        """Both processes look at the control cells now, not with the next picture or after a nap of their rest."""
+        for path in ("video", "audio"):
+            self._send(path, Look())
 
     def fell(self, path: str) -> None:
         """A process is down."""

@@ -71,6 +71,7 @@ class Cover:
     def set_rest(self, on: bool) -> None:
         """See `rests`. The end of a rest opens the devices again."""
         self._both("rest", on)
+        self._order(self._cast.look)
 
     def set_face(self, on: bool) -> None:
         """See `face_on`."""

@@ -42,6 +42,7 @@ from obs_portrait.pipeline.live.messages import (
 from obs_portrait.pipeline.live.options import AUDIO_CELLS, VIDEO_CELLS, LiveOptions
 from obs_portrait.pipeline.live.picture_mail import Mails
 from obs_portrait.pipeline.live.plans import Plans
+from obs_portrait.pipeline.live.policy import ASLEEP_BEAT_S
 from obs_portrait.pipeline.live.priority import fine_timers
 from obs_portrait.pipeline.live.recording import Recorder
 from obs_portrait.pipeline.live.supervisor import Keeper, Phase
@@ -55,7 +56,6 @@ _FILE_LEAD_NS: Final = 600_000_000
 """A file and the performance take a moment to open; their first frames should not be late."""
 _STOP_S: Final = 8.0
 _LOOK_S: Final = 0.05
-_REST_LOOK_S: Final = 0.25
 """Orders, messages and deaths are heard at once in any case; silence is looked for so often."""
 _ASLEEP_NS: Final = 1_000_000_000
 """If this thread was away for longer, everybody was: the machine slept, or the whole group of processes was stopped."""
@@ -193,7 +193,7 @@ class Crew:
             handles: list[Any] = [self._wake_in]
             for keeper in self.keepers:
                 handles += keeper.handles
-            multiprocessing.connection.wait(handles, timeout=_REST_LOOK_S if self.cover.rests else _LOOK_S)
+            multiprocessing.connection.wait(handles, timeout=ASLEEP_BEAT_S if self.cover.rests else _LOOK_S)
             self._turn()
 
     def _turn(self) -> None:

@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 from obs_portrait.clock import now_ns
 from obs_portrait.media.sources.base import VideoSource
 from obs_portrait.media.types import CameraFrame
-from obs_portrait.pipeline.live.policy import REST_S, Backoff
+from obs_portrait.pipeline.live.policy import ASLEEP_S, REST_S, Backoff
 from obs_portrait.pipeline.live.reading import Reading, silent
 
 __all__ = ["Feed", "Mailbox"]
@@ -110,7 +110,7 @@ class Feed(threading.Thread):
         while not self._halt.is_set():
             if self._rests():
                 self._first = None
-                self._wait(REST_S)
+                self._wait(ASLEEP_S)
             elif not self._attend(self._begin()):
                 break
 
@@ -119,6 +119,10 @@ class Feed(threading.Thread):
         and before its first frame is handed on. From any thread."""
         self._wanted = (make, begun)
         self._changed.set()
+        self._news.set()
+
+    def look(self) -> None:
+        """Whether it rests may have changed. From any thread."""
         self._news.set()
 
     # ---- in this thread ------------------------------------------------------------------------------------------

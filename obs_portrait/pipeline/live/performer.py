@@ -12,6 +12,7 @@ from obs_portrait.pipeline.face_pipeline import FacePipeline
 from obs_portrait.pipeline.live.board import Board
 from obs_portrait.pipeline.live.feed import Mailbox
 from obs_portrait.pipeline.live.framing import Framing
+from obs_portrait.pipeline.live.policy import ASLEEP_S, REST_S
 
 __all__ = ["Performer"]
 
@@ -49,7 +50,7 @@ class Performer(threading.Thread):
 
     def run(self) -> None:
         while not self._halt.is_set():
-            frame = self._frames.take(0.1)
+            frame = self._frames.take(ASLEEP_S if self.asleep() else REST_S)
             if frame is not None and self.asleep():
                 frame = None
             self.idle = False

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-__all__ = ["REST_S", "Backoff", "RestartPolicy"]
+__all__ = ["ASLEEP_BEAT_S", "ASLEEP_S", "REST_S", "Backoff", "RestartPolicy"]
 
 REST_S = 0.1
-"""How often one who rests looks whether the rest is over, in seconds."""
+"""How often one who waits looks whether something has changed, in seconds."""
+ASLEEP_S = 1.0
+"""The same in a rest, whose end is told besides: what a daemon costs that does nothing is how often it wakes."""
+ASLEEP_BEAT_S = 0.5
+"""How often a process says in a rest that it lives."""
 
 
 @dataclass(slots=True)

@@ -44,7 +44,7 @@ from obs_portrait.pipeline.live.messages import (
 )
 from obs_portrait.pipeline.live.options import VideoPlan
 from obs_portrait.pipeline.live.picture_mail import Mails
-from obs_portrait.pipeline.live.policy import REST_S
+from obs_portrait.pipeline.live.policy import ASLEEP_BEAT_S
 from obs_portrait.pipeline.live.reading import open_in_time
 from obs_portrait.pipeline.live.sinks import open_sinks
 
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 __all__ = ["body"]
 
 _PUBLISH_NS = 100_000_000
-_REST_NS = 500_000_000
 _OVER_TICKS = 3
 """So many ticks in a row without anything under way before the end is believed: a frame may be between two hands."""
 
@@ -77,6 +76,7 @@ class _VideoProcess:
         self._number = 0
         self._camera = ""
         self._stopping = False
+        self._woken = threading.Event()
 
     def run(self) -> Stopped:
         self._link.beat_until(self._check)
@@ -224,9 +224,10 @@ class _VideoProcess:
     def _listen(self) -> None:
         """Orders are heard at once, not once a tick: a switch is for a moment that has almost come."""
         while not self._stopping and not self._link.stopping.is_set():
-            self._link.wait(0.2)
+            self._link.wait(1.0)
             for message in self._link.receive():
                 self._obey(message)
+        self._look()
 
     def _loop(self) -> None:
         over = 0
@@ -257,9 +258,8 @@ class _VideoProcess:
 
     def _rest(self) -> None:
         """The card need not be drawn thirty times a second."""
-        until = now_ns() + _REST_NS
-        while self._rests and now_ns() < until and not self._stopping:
-            self._link.stopping.wait(REST_S)
+        self._woken.wait(ASLEEP_BEAT_S)
+        self._woken.clear()
 
     def _is_over(self) -> bool:
         """The file has ended and all of it has gone through."""
@@ -272,9 +272,10 @@ class _VideoProcess:
             case Prepare(name, persona):
                 self._aside.submit(self._prepare_aside, name, persona)
             case Look():
-                self._results.nudge()
+                self._look()
             case Stop():
                 self._stopping = True
+                self._look()
             case Calibrate():
                 self._desk.calibrate()
             case Search():
@@ -287,6 +288,13 @@ class _VideoProcess:
                     lambda: devices.video_source(source, self._epoch, self._options.loop),
                     lambda: self._desk.sit_down(camera, reference),
                 )
+
+    def _look(self) -> None:
+        """Whoever waits in this process looks at once whether it still has to."""
+        self._woken.set()
+        self._results.nudge()
+        self._frames.nudge()
+        self._feed.look()
 
     def _switch(self, name: str, at_ns: int, number: int) -> None:
         def become(face: PreparedFace) -> None:

@@ -258,7 +258,7 @@ def test_the_diary_asks_by_itself() -> None:
     asked = threading.Event()
     diary = Diary(lambda kind, name, at: asked.set())
     answers = iter(["ada", "ink"])
-    diary.watch(lambda: (next(answers, "ink"), None), every=0.001)
+    diary.watch(lambda: (next(answers, "ink"), None), every=lambda: 0.001)
     assert asked.wait(30)
     diary.close()
     assert diary.now("persona") == "ink"
