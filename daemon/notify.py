@@ -36,9 +36,9 @@ _GRAVE: Final = frozenset(
     {"camera", "microphone", "sink", "video", "audio", "card", "voice", "show", "leak", "sound", "hidden"}
 )
 """What a notice may be about to be shown while it is a problem, and once when it is over; it stays until it is seen."""
-_LESS_GRAVE: Final = frozenset({"hotkeys", "settings", "persona", "profile"})
-"""The same, for a while: who plays in full screen learns by nothing else that a key is not heard, that a persona cannot
-be had, or that an edit is not in force."""
+_LESS_GRAVE: Final = frozenset({"drift", "hotkeys", "settings", "persona", "profile"})
+"""The same, for a while: who plays in full screen learns by nothing else that picture or voice come late, that a key is
+not heard, that a persona cannot be had, or that an edit is not in force."""
 _ANSWERS: Final = ("tray", "hotkey")
 """What the user just asked for and did not get."""
 _PROBLEMS: Final = {

@@ -48,7 +48,7 @@ class HotkeySettings(BaseModel):
     off: Key | None = None
     """Rest (camera and microphone closed), and back."""
     switch: dict[_Name, Key] = Field(default={}, max_length=64)
-    """Persona -> key: becomes the persona. Goes before the key in the persona's profile."""
+    """Persona -> key: becomes the persona. Goes before the key in the persona's profile; "" takes that away."""
     toggle: dict[_Name, Key] = Field(default={}, max_length=64)
     """Persona -> key: becomes the persona; pressed again, the one before."""
     hold: dict[_Name, Key] = Field(default={}, max_length=64)

@@ -81,7 +81,7 @@ def compile_table(
                 "it; choose another key."
             )
 
-    own = set()
+    own = {name for name, text in settings.switch.items() if not text}  # its profile's key is taken away
     for place, chord, action in _settings_keys(settings):
         where = _where(settings_path, ("hotkeys", *place), f"settings, hotkeys.{'.'.join(place)}")
         if action.persona is not None:

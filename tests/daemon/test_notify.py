@@ -145,9 +145,12 @@ def test_who_sees_nothing_but_a_game_is_told_what_cannot_be_had(desk: Set) -> No
     desk.now = 100.0
     desk.hear("profile ink", "profile.toml:3: what is that? 'ink' plays on as it was before the edit.")
     desk.hear("profile ink", "'ink' was edited; it is prepared anew.", False)
+    desk.hear("drift: fps", "The picture has only 8 frames a second; close what else needs the processor.")
+    desk.now = 200.0
     desk.hear("hidden", "You stay hidden, because 'ink' cannot be prepared; choose another persona.")
     assert [(word.text.split()[0], word.urgent) for word in desk.rung] == [
-        ("The", False), ("Hotkeys", False), ("'ink'", False), ("profile.toml:3:", False), ("You", True),
+        ("The", False), ("Hotkeys", False), ("'ink'", False), ("profile.toml:3:", False), ("The", False),
+        ("You", True),
     ]  # fmt: skip
 
 

@@ -54,8 +54,12 @@ class ClipInfo:
     file: str = ""
 
     def as_json(self) -> str:
-        """The sidecar's text."""
-        return json.dumps({"version": VERSION, **asdict(self)}, ensure_ascii=False, indent=1) + "\n"
+        """The sidecar's text. It can be written whatever is in it: bytes of a file's name that are no UTF-8, which
+        Python keeps as halves of letters, are escaped as JSON does it and come back when the text is read."""
+        told = {"version": VERSION, **asdict(self)}
+        text = json.dumps(told, ensure_ascii=False, indent=1)
+        whole = text.encode("utf-8", "replace").decode("utf-8") == text
+        return (text if whole else json.dumps(told, indent=1)) + "\n"
 
     @property
     def when(self) -> datetime:

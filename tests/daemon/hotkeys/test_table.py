@@ -23,6 +23,7 @@ def test_settings_and_profiles_together() -> None:
 
 def test_the_key_of_the_settings_goes_before_the_profile() -> None:
     assert keys_of({"ada": "ctrl+alt+1"}, switch={"ada": "f9"}, panic="") == {"f9": "switch ada"}
+    assert keys_of({"ada": "ctrl+alt+1", "ink": "f8"}, switch={"ada": ""}, panic="") == {"f8": "switch ink"}
 
 
 def test_a_key_for_two_personas_names_both_places(tmp_path: Path) -> None:

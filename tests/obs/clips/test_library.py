@@ -129,6 +129,14 @@ def test_strange_sidecars(tmp_path: Path, text: str) -> None:
     assert read_sidecar(path) is None
 
 
+@pytest.mark.parametrize("name", ["Ünïcode 形象.mkv", "\udcff.mkv"])
+def test_a_sidecar_tells_of_a_file_whatever_its_name(name: str, tmp_path: Path) -> None:
+    told = info(scene="场景", source_file=name)
+    path = tmp_path / "clip.json"
+    path.write_text(told.as_json(), "utf-8")
+    assert read_sidecar(path) == told
+
+
 def test_a_sidecar_is_believed_only_where_its_types_are_right(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     strange = {"persona": 7, "marks": [3, {"at_s": "x"}], "duration_s": float("inf"), "versions": [], "chapters": "yes"}
