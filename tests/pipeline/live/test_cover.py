@@ -77,6 +77,8 @@ def test_a_process_that_is_started_again_at_rest_opens_nothing(show: Show) -> No
     show.until(lambda: show.session.status().video.restarts > restarts, 30)
     show.until(lambda: show.video("cards") > 0, 60)
     show.state("off")
+    show.until(lambda: not show.session.status().problems)  # that it was killed is over
+    show.goes_on("video", "cards", 3)
     assert not show.session.status().problems
     show.faults.set("camera", 0)
     show.session.cover.set_rest(False)
