@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 # Before numpy, OpenCV or MediaPipe load: on few cores oversubscription costs ten times the work.
@@ -9,6 +10,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", 
     os.environ.setdefault(_variable, "1")
 
 import tempfile  # noqa: E402 - after the variables above
+from collections.abc import Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
@@ -31,6 +33,16 @@ _OWN = tempfile.TemporaryDirectory(prefix="obs-portrait-tests-")
 for _variable, _folder in (("OBS_PORTRAIT_CONFIG_DIR", "config"), ("OBS_PORTRAIT_RUNTIME_DIR", "runtime")):
     os.environ[_variable] = str(Path(_OWN.name) / _folder)
 os.environ["XDG_CONFIG_HOME"] = str(Path(_OWN.name) / "xdg")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _light_collections() -> Iterator[None]:
+    """What earlier modules left is not looked through again: late in a run a full collection would hold up every thread
+    for longer than the servers and clients among them wait."""
+    yield
+    gc.collect()
+    gc.freeze()
+
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -95,6 +95,8 @@ class Director:
         """The program scene whose persona was called last."""
         self._known: list[str] = []
         self._look_ns = 0
+        self._unreported: str | None = None
+        """A program scene that the last look found and no event told of."""
         self._cursor: object = None
         self._troubles: set[str] = set()
         self.scenes: tuple[str, ...] = ()
@@ -177,9 +179,15 @@ class Director:
         if not self._client.connected or self._wish is not None or self._scene is None:
             return
         scene = str(self._client.request("GetCurrentProgramScene").get("currentProgramSceneName") or "")
-        if scene and scene != self._scene and not self._is_changing():
-            now = now_ns()
-            self._want(scene, now, now)
+        unreported, self._unreported = self._unreported, None
+        if not scene or scene == self._scene or self._is_changing():
+            return
+        if scene != unreported:  # OBS is there before it tells so: whether it does is seen at the next look
+            self._unreported = scene
+            self._look_ns = now_ns() + _SOON_NS
+            return
+        now = now_ns()
+        self._want(scene, now, now)
 
     def _is_changing(self) -> bool:
         """True in the middle of a transition: its own events say when the persona changes. One that stands still has
@@ -194,6 +202,7 @@ class Director:
         return self._wish is not None and self._wish.due_ns <= now_ns()
 
     def _act(self, event: ObsEvent) -> None:
+        self._unreported = None
         self._look_ns = min(self._look_ns, now_ns() + _SOON_NS)
         match event.name:
             case "CurrentProgramSceneChanged":

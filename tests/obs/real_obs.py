@@ -42,12 +42,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Looks again and again, for `seconds` at most; then the test fails with `what`."""
+def until(condition: Callable[[], bool], seconds: float, what: str | Callable[[], str]) -> None:
+    """Looks again and again, for `seconds` at most; then the test fails with `what`, or what it returns then."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"after {seconds:.0f} s still not: {what}")
+            raise AssertionError(f"after {seconds:.0f} s still not: {what if isinstance(what, str) else what()}")
         time.sleep(0.02)
 
 

@@ -6,13 +6,14 @@ import statistics
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from obs_portrait.clock import now_ns
 from obs_portrait.errors import ProfileError
 from obs_portrait.obs.binding_file import BindingFile
-from obs_portrait.obs.client import ObsClient
+from obs_portrait.obs.client import ObsClient, ObsEvent
 from obs_portrait.obs.director import Director
 from tests.obs.conftest import address_of
 from tests.obs.real_obs import CAST, RealObs, collection, until
@@ -147,6 +148,50 @@ def test_the_persona_changes_at_the_cut_point_of_the_transition(
     part = (stage.actors.calls[-1][1] - begin) / (end - begin)
     assert least <= part <= most
     stage.client.request("SetCurrentSceneTransition", {"transitionName": "Cut"})
+
+
+class EarlyObs:
+    """A FAKE link to an OBS that is in its next scene before it tells of the transition there: a moment of a frame's
+    length in the real one, which no test can hit."""
+
+    connected = True
+
+    def __init__(self) -> None:
+        self.scene, self.cursor, self.looks = "Ada", 0.0, 0
+
+    def subscribe(self, handler: Callable[[ObsEvent], None], *names: str) -> Callable[[], None]:
+        self.tell = handler
+        return lambda: None
+
+    def supports(self, kind: str) -> bool:
+        return True
+
+    def request(self, kind: str, data: object = None) -> dict[str, object]:
+        if kind == "GetCurrentSceneTransitionCursor":
+            seen = self.cursor
+            if seen == 0.0:  # from here on it moves, and is told of
+                self.cursor = 0.02
+                self.tell(ObsEvent("SceneTransitionStarted", {}, now_ns()))
+            return {"transitionCursor": seen}
+        self.looks += kind == "GetCurrentProgramScene" and self.scene == "Bronze"
+        return {"currentProgramSceneName": self.scene, "scenes": [{"sceneName": name} for name in CAST]}
+
+
+def test_a_look_at_the_first_moment_of_a_transition_does_not_go_before_its_cut_point(tmp_path: Path) -> None:
+    obs = EarlyObs()
+    with Stage(cast(ObsClient, obs), tmp_path) as stage:
+        stage.bindings.bind("Bronze", "green", cut="end")
+        stage.actors.becomes("red")
+        obs.scene = "Bronze"
+        until(lambda: obs.looks >= 1, 10, "the look finds it")
+        for step in range(1, 8):
+            obs.cursor = 0.02 + step / 10
+            looks = obs.looks
+            obs.tell(ObsEvent("SceneNameChanged", {}))  # has it look again soon
+            until(lambda looks=looks: obs.looks > looks, 10, "it looks")
+            assert stage.actors.persona == "red"
+        obs.tell(ObsEvent("CurrentProgramSceneChanged", {"sceneName": "Bronze"}, now_ns()))
+        stage.actors.becomes("green")
 
 
 def test_a_change_that_obs_does_not_report_is_followed_too(stage: Stage) -> None:

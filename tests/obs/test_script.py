@@ -171,7 +171,11 @@ def test_the_settings_page(scripted: Scripted, client: ObsClient, tmp_path: Path
         until(lambda: "connected" in scripted.said(), 20, "connected")
         page = ScriptsDialog(scripted.obs)
         page.press("panic")
-        until(lambda: stage.asked == [("panic", True)], 10, "the button reaches the daemon")
+        until(
+            lambda: stage.asked == [("panic", True)], 10,
+            lambda: f"the button reaches the daemon: {stage.asked}, see {page.picture(tmp_path / 'lost.png')}",
+        )  # fmt: skip
+        page.press("refresh")
         page.choose(0, 2)
         until(lambda: stage.rules == {"Bronze": "ink", "Ada": "bronze"}, 10, "the scene is bound")
         page.choose(0, 2)  # one more entry is all that is left

@@ -201,7 +201,8 @@ def _fill(properties: Any, script: _Script) -> None:
         obs.obs_property_list_add_string(chosen, name, name)
     if obs.obs_data_get_string(script.settings, "persona") not in state.personas:
         obs.obs_data_set_string(script.settings, "persona", str(state.status.get("persona", "")))
-    for button in ("persona", "become", *(name for name, _, _, _ in _ACTIONS)):
+    buttons = [name for name, _, _, _ in _ACTIONS if name != "panic"]  # which is worth a try at all times
+    for button in ("persona", "become", *buttons):
         obs.obs_property_set_enabled(obs.obs_properties_get(properties, button), state.connected)
     for scene in _scenes():
         choices = obs.obs_properties_get(properties, _key(scene))
