@@ -30,6 +30,11 @@ _POLL_S: Final = 1.0
 _QUIET_S: Final = 5.0
 """After so long without a word the link is tried with a request; after twice that it counts as broken."""
 _MOST_BYTES: Final = 64 << 20
+_CHANGING, _CHANGED = "CurrentSceneCollectionChanging", "CurrentSceneCollectionChanged"
+_CHANGE_S: Final = 20.0
+"""A change of the collection whose end is not told within so long is taken for over."""
+_NOT_READY: Final = 207
+"""RequestStatus::NotReady."""
 
 
 class _Reply:
@@ -58,6 +63,9 @@ class Connection:
         self._replies: dict[str, _Reply] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._calm = threading.Event()
+        self._calm.set()
+        self._change_began = 0.0
         self.subscriptions = ALL_EVENTS
 
     @property
@@ -66,7 +74,13 @@ class Connection:
         return self._closed
 
     def request(self, kind: str, data: Mapping[str, Any] | None = None, timeout: float = 3.0) -> dict[str, Any]:
-        """Asks OBS and waits for its answer, at most `timeout` s. Raises `ObsError`."""
+        """Asks OBS and waits for its answer, at most `timeout` s. Raises `ObsError`.
+
+        While OBS changes its scene collection nothing is asked: the protocol's description of
+        CurrentSceneCollectionChanging calls that undefined, and 29.0.2 crashes. It is waited for, at most as long
+        again.
+        """
+        self._wait_for_calm(kind, timeout)
         number = str(next(self._numbers))
         reply = _Reply(kind)
         with self._lock:
@@ -84,6 +98,13 @@ class Connection:
             raise ObsError(f"OBS closed while it was asked for {kind}.")
         return _outcome(kind, reply.data)
 
+    def _wait_for_calm(self, kind: str, timeout: float) -> None:
+        if self._calm.wait(timeout):
+            return
+        if time.monotonic() - self._change_began < _CHANGE_S:
+            raise ObsError(f"OBS changes its scene collection and cannot be asked for {kind} now.", _NOT_READY)
+        self._calm.set()
+
     def subscribe(self, mask: int) -> None:
         """Asks for other events (an EventSubscription mask)."""
         self.subscriptions = mask
@@ -99,6 +120,8 @@ class Connection:
             try:
                 text = self._ws.recv()
             except websocket.WebSocketTimeoutException:
+                if not self._calm.is_set() and time.monotonic() - self._change_began < _CHANGE_S:
+                    continue
                 quiet = time.monotonic() - heard
                 if quiet > 2 * _QUIET_S:
                     why = f"OBS has not said a word for {quiet:.0f} s."
@@ -147,8 +170,13 @@ class Connection:
                     reply.data = data
                     reply.arrived.set()
             elif op == _EVENT:
-                given = data.get("eventData")
-                on_event(str(data["eventType"]), given if isinstance(given, dict) else {}, now)
+                given, name = data.get("eventData"), str(data["eventType"])
+                if name == _CHANGING:
+                    self._change_began = time.monotonic()
+                    self._calm.clear()
+                elif name == _CHANGED:
+                    self._calm.set()
+                on_event(name, given if isinstance(given, dict) else {}, now)
         except (KeyError, TypeError, ValueError, AttributeError):
             logging.getLogger(__name__).warning("OBS sent something that is not obs-websocket 5; it was ignored.")
 
@@ -168,6 +196,7 @@ class Connection:
                 return
             self._closed = True
             waiting = list(self._replies.values())
+        self._calm.set()
         for reply in waiting:
             reply.arrived.set()
         self._ws.shutdown()

@@ -38,6 +38,7 @@ Kind = Literal["stream", "devices"]
 """stream: picture and voice as one source, no driver. devices: a virtual camera and a virtual microphone."""
 
 _GONE_S: Final = 10.0
+_ASK_AGAIN_S: Final = 1.0
 _CAMERA_KINDS: Final = ("v4l2_input", "dshow_input", "macos-avcapture", "av_capture_input_v2", "av_capture_input")
 _MICROPHONE_KINDS: Final = ("pulse_input_capture", "wasapi_input_capture", "coreaudio_input_capture")
 _DEVICE_PROPERTY: Final = {
@@ -300,23 +301,31 @@ def plan_undo(client: ObsClient, record: SetupRecord | None = None) -> tuple[lis
 def remove_input(client: ObsClient, name: str) -> None:
     """Removes an input and waits until it is gone.
 
-    First from every scene: a scene that is not shown holds on to a removed source, and OBS to its name.
+    First from every scene: a scene that is not shown holds on to a removed source, and OBS to its name. A busy OBS has
+    to be asked more than once: a source that is just being made may not yet be in its scene's list.
     """
+    end = time.monotonic() + _GONE_S
+    asked = float("-inf")
+    while any(one.get("inputName") == name for one in client.request("GetInputList", timeout=_GONE_S)["inputs"]):
+        if time.monotonic() - asked > _ASK_AGAIN_S:
+            _take_from_scenes(client, name)
+            with contextlib.suppress(ObsError):  # with its last item it may have gone already
+                client.request("RemoveInput", {"inputName": name})
+            asked = time.monotonic()
+        if time.monotonic() > end:
+            raise ObsError(
+                f"OBS has not let go of '{name}' within {_GONE_S:.0f} s; it will be gone when OBS is closed."
+            )
+        time.sleep(0.02)
+
+
+def _take_from_scenes(client: ObsClient, name: str) -> None:
     for scene in client.request("GetSceneList").get("scenes", []):
         where = {"sceneName": scene["sceneName"]}
         # OBS answers nothing while a player that cannot connect is taken down.
         for item in client.request("GetSceneItemList", where, timeout=_GONE_S).get("sceneItems", []):
             if item.get("sourceName") == name:
                 client.request("RemoveSceneItem", {**where, "sceneItemId": item["sceneItemId"]})
-    with contextlib.suppress(ObsError):  # with its last item it may have gone already
-        client.request("RemoveInput", {"inputName": name})
-    end = time.monotonic() + _GONE_S
-    while any(one.get("inputName") == name for one in client.request("GetInputList", timeout=_GONE_S)["inputs"]):
-        if time.monotonic() > end:
-            raise ObsError(
-                f"OBS has not let go of '{name}' within {_GONE_S:.0f} s; it will be gone when OBS is closed."
-            )
-        time.sleep(0.02)
 
 
 def _give_back(client: ObsClient, name: str, settings: Mapping[str, Any], record: SetupRecord) -> None:

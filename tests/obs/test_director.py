@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import cast
 import pytest
 
 from obs_portrait.clock import now_ns
-from obs_portrait.errors import ProfileError
+from obs_portrait.errors import ObsError, ProfileError
 from obs_portrait.obs.binding_file import BindingFile
 from obs_portrait.obs.client import ObsClient, ObsEvent
 from obs_portrait.obs.director import Director
@@ -245,7 +246,6 @@ def test_a_persona_that_is_not_there_is_told_and_nothing_else_stops(stage: Stage
 
 
 def test_another_collection_has_rules_of_its_own(make_obs: Callable[..., RealObs], tmp_path: Path) -> None:
-    """In an OBS of its own: 29.0.2 once ended by itself when it went back to a collection."""
     with make_obs(tmp_path / "obs") as obs, ObsClient(address_of(obs)) as client:
         assert client.wait_connected(20)
         with Stage(client, tmp_path) as stage:
@@ -254,6 +254,38 @@ def test_another_collection_has_rules_of_its_own(make_obs: Callable[..., RealObs
             client.request("CreateSceneCollection", {"sceneCollectionName": "Second one"}, timeout=15)
             until(lambda: stage.director.collection == "Second one", 15, "the director knows the collection")
             stage.actors.becomes("blue")
+
+
+def test_obs_is_not_asked_while_it_changes_its_collection(make_obs: Callable[..., RealObs], tmp_path: Path) -> None:
+    """It is undefined what happens then; 29.0.2 ended by itself. Somebody asks all the time, as page and tray do."""
+    with make_obs(tmp_path / "obs") as obs, ObsClient(address_of(obs)) as client:
+        assert client.wait_connected(20)
+        over, answers = threading.Event(), 0
+
+        def ask() -> None:
+            nonlocal answers
+            while not over.is_set():
+                with contextlib.suppress(ObsError):
+                    for scene in client.request("GetSceneList")["scenes"]:
+                        client.request("GetSceneItemList", {"sceneName": scene["sceneName"]})
+                    client.request("GetInputList")
+                    answers += 1
+
+        asking = [threading.Thread(target=ask) for _ in range(2)]
+        for one in asking:
+            one.start()
+        try:
+            first = str(client.request("GetSceneCollectionList")["currentSceneCollectionName"])
+            for number in range(3):
+                client.request("CreateSceneCollection", {"sceneCollectionName": f"New {number}"}, timeout=20)
+                client.request("SetCurrentSceneCollection", {"sceneCollectionName": first}, timeout=20)
+            before = answers
+            until(lambda: answers > before + 3, 10, "it answers as before")
+        finally:
+            over.set()
+            for one in asking:
+                one.join(30)
+        assert client.links == 1
 
 
 def test_obs_dies_again_and_again_and_the_right_persona_is_on_stage_at_the_end(

@@ -38,9 +38,17 @@ class Scripted:
         self.obs = RealObs(folder / "obs", environment={"OBS_PORTRAIT_RUNTIME_DIR": str(self.run)}, **options)
         self.script = install_script(self.obs.config_dir, target=folder / "script").script
 
-    def serve(self, stage: StageStandIn) -> ControlServer:
-        """The daemon, as the script finds it."""
-        return ControlServer(stage, path=self.run / "control.json")
+    @contextlib.contextmanager
+    def serve(self, stage: StageStandIn) -> Iterator[None]:
+        """The daemon, as the script finds it; until the script sees that it is gone."""
+        with ControlServer(stage, path=self.run / "control.json"):
+            yield
+        until(lambda: not self.connected, 20, "the script sees that it is gone")
+
+    @property
+    def connected(self) -> bool:
+        """Whether that is what the script said last. When it is not, what it said depends on when it looked."""
+        return "connected" in self.said()
 
     def settings(self) -> dict[str, Any]:
         """What OBS has saved of the script's settings."""
@@ -126,7 +134,7 @@ def test_a_real_key_works_for_a_persona_that_comes_back(scripted: Scripted, clie
     """Its key was saved by an earlier session of OBS; the daemon is not even started yet when OBS loads it."""
     stage = StageStandIn("ada", "emil")
     with scripted.serve(stage):
-        until(lambda: "connected" in scripted.said(), 20, "connected")
+        until(lambda: scripted.connected, 20, "connected")
         for key, asked in (("F7", ("switch", "emil")), ("F8", ("clip", "save"))):
             subprocess.run(["xdotool", "keydown", key], env=scripted.obs.env, check=True)
             until(lambda asked=asked: asked in stage.asked, 10, f"{key} does it")
@@ -168,7 +176,7 @@ def test_the_settings_page(scripted: Scripted, client: ObsClient, tmp_path: Path
     stage = StageStandIn("ada", "bronze", "ink")
     stage.rules = {"Bronze": "ink"}
     with scripted.serve(stage):
-        until(lambda: "connected" in scripted.said(), 20, "connected")
+        until(lambda: scripted.connected, 20, "connected")
         page = ScriptsDialog(scripted.obs)
         page.press("panic")
         until(
@@ -195,7 +203,6 @@ def test_the_settings_page(scripted: Scripted, client: ObsClient, tmp_path: Path
         page.close()
         ScriptsDialog(scripted.obs).close()
         assert len(stage.asked) == count
-    until(lambda: "is not running" in scripted.said(), 20, "gone")
     page = ScriptsDialog(scripted.obs)  # without a daemon: told, and nothing to press
     for button in ("panic", "become", "clip", "refresh"):
         page.press(button)
@@ -229,7 +236,7 @@ def test_a_key_in_obs_changes_the_persona_of_the_real_daemon(
             daemon.terminate()
             assert daemon.wait(30) in {0, 130}, log.read_text("utf-8", "replace")
     assert not (scripted.run / "control.json").exists()
-    until(lambda: "is not running" in scripted.said(), 20, "the script sees that it is gone")
+    until(lambda: not scripted.connected, 20, "the script sees that it is gone")
 
 
 def test_whatever_the_daemon_does_obs_does_not_notice(scripted: Scripted, client: ObsClient, tmp_path: Path) -> None:
