@@ -252,7 +252,7 @@ class Cast:
 
     def look(self) -> None:
         """Both processes look at the control cells now, not with the next picture or after a nap of their rest."""
-        for path in ("video", "audio"):
+        for path in self._plays:
             self._send(path, Look())
 
     def fell(self, path: str) -> None:

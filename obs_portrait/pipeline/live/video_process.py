@@ -275,7 +275,6 @@ class _VideoProcess:
                 self._look()
             case Stop():
                 self._stopping = True
-                self._look()
             case Calibrate():
                 self._desk.calibrate()
             case Search():
